@@ -1,0 +1,149 @@
+package guard
+
+import (
+	"bytes"
+	"io/fs"
+	"os"
+	"path"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// proc reads proc(5) and the cgroup's files. What is missing or unreadable
+// counts as 0: a guard that cannot see must not refuse.
+type proc struct{ fs fs.FS }
+
+// resident is the process's resident set in bytes (proc_pid_statm(5), field 2).
+func (p proc) resident() int64 {
+	f := bytes.Fields(p.read("proc/self/statm"))
+	if len(f) < 2 {
+		return 0
+	}
+	return parse(f[1]) * int64(os.Getpagesize())
+}
+
+// throttled is how long the process's cgroups were held back by their CPU
+// quota: cpu.stat's throttled_usec, or throttled_time (ns) of v1. A quota may
+// stand on any level, so all levels that can be seen are summed; where several
+// throttle at once, that counts twice.
+func (p proc) throttled() time.Duration {
+	var sum time.Duration
+	for _, dir := range p.levels("cpu") {
+		stat := p.read(path.Join(dir, "cpu.stat"))
+		sum += time.Duration(field(stat, "throttled_usec"))*time.Microsecond + time.Duration(field(stat, "throttled_time"))
+	}
+	return sum
+}
+
+// socketMemory is what the kernel holds for sockets: of the cgroup (v2's
+// memory.stat, v1's kmem.tcp), or of the machine. The cgroup of a login session
+// or a service without limits has the figure just as well.
+func (p proc) socketMemory() int64 {
+	for _, dir := range p.levels("memory") {
+		if n := field(p.read(path.Join(dir, "memory.stat")), "sock"); n > 0 {
+			return n
+		}
+		if n := parse(bytes.TrimSpace(p.read(path.Join(dir, "memory.kmem.tcp.usage_in_bytes")))); n > 0 {
+			return n
+		}
+	}
+	for line := range bytes.Lines(p.read("proc/net/sockstat")) {
+		f := bytes.Fields(line) // TCP: inuse 1 orphan 0 tw 0 alloc 1 mem 0
+		if len(f) == 0 || string(f[0]) != "TCP:" {
+			continue
+		}
+		for i := 1; i+1 < len(f); i += 2 {
+			if string(f[i]) == "mem" {
+				return parse(f[i+1]) * int64(os.Getpagesize())
+			}
+		}
+	}
+	return 0
+}
+
+// memoryLimit is the smallest limit on any level of the process's cgroup, 0
+// when there is none. v1 writes "none" as a number near 2^63.
+func (p proc) memoryLimit() int64 {
+	const none = 1 << 60
+	var least int64
+	for _, dir := range p.levels("memory") {
+		for _, name := range []string{"memory.max", "memory.limit_in_bytes"} {
+			n := parse(bytes.TrimSpace(p.read(path.Join(dir, name)))) // "max" is 0
+			if n > 0 && n < none && (least == 0 || n < least) {
+				least = n
+			}
+		}
+	}
+	return least
+}
+
+// levels are the directories of the process's cgroup for a controller, itself
+// first, then its parents, of the unified hierarchy and of v1's. A container
+// usually sees its own cgroup as the root; without a cgroup namespace its path
+// is the host's, and only the mount itself can be read, which is the last level
+// of any path.
+func (p proc) levels(controller string) []string {
+	const mount = "sys/fs/cgroup"
+	var dirs []string
+	for line := range bytes.Lines(p.read("proc/self/cgroup")) {
+		f := strings.SplitN(strings.TrimSpace(string(line)), ":", 3) // id:controllers:path
+		if len(f) != 3 {
+			continue
+		}
+		var root string
+		switch {
+		case f[0] == "0" && f[1] == "":
+			root = mount
+		case contains(f[1], controller):
+			root = path.Join(mount, f[1])
+			if _, err := fs.Stat(p.fs, root); err != nil {
+				root = path.Join(mount, controller) // cpu for cpu,cpuacct
+			}
+		default:
+			continue
+		}
+		for sub := path.Join("/", f[2]); ; sub = path.Dir(sub) {
+			dirs = append(dirs, path.Join(root, sub))
+			if sub == "/" {
+				break
+			}
+		}
+	}
+	return dirs
+}
+
+func contains(list, name string) bool {
+	for s := range strings.SplitSeq(list, ",") {
+		if s == name {
+			return true
+		}
+	}
+	return false
+}
+
+func (p proc) read(name string) []byte {
+	b, err := fs.ReadFile(p.fs, name)
+	if err != nil {
+		return nil
+	}
+	return b
+}
+
+// field finds "name value" among lines of such.
+func field(b []byte, name string) int64 {
+	for line := range bytes.Lines(b) {
+		if f := bytes.Fields(line); len(f) == 2 && string(f[0]) == name {
+			return parse(f[1])
+		}
+	}
+	return 0
+}
+
+func parse(b []byte) int64 {
+	n, err := strconv.ParseInt(string(b), 10, 64)
+	if err != nil {
+		return 0
+	}
+	return n
+}
