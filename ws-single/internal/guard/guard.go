@@ -35,10 +35,9 @@ type Options struct {
 	Cores  float64 // what 100% CPU is; 1 in ws-single
 
 	// KernelMemory returns the bytes the kernel holds for this process's
-	// sockets. Nil: the cgroup's count (memory.stat sock, or v1's
-	// memory.kmem.tcp), which is exact when the server has the cgroup for
-	// itself; where there is none, /proc/net/sockstat, which counts the whole
-	// machine.
+	// sockets. Nil: the cgroup's count, which is exact when the server has the
+	// cgroup for itself; where there is none, the process's share of the
+	// machine's (proc/net/sockstat).
 	KernelMemory func() int64
 
 	// For tests. Now reads the clock, CPUTime the process's CPU time, GoMemory

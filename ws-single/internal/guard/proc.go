@@ -36,28 +36,38 @@ func (p proc) throttled() time.Duration {
 	return sum
 }
 
-// socketMemory is what the kernel holds for sockets: of the cgroup (v2's
-// memory.stat, v1's kmem.tcp), or of the machine. The cgroup of a login session
-// or a service without limits has the figure just as well.
-func (p proc) socketMemory() int64 {
+// socketMemory is what the kernel holds for this process's sockets: its cgroup's
+// count, in v2's memory.stat or v1's kmem.tcp (which counts only where it has a
+// limit). Without one (the root cgroup has none either), the machine's count in
+// /proc/net/sockstat, of which the process gets as much as it has of the
+// machine's sockets: open of them.
+func (p proc) socketMemory(open int) int64 {
 	for _, dir := range p.levels("memory") {
-		if n := field(p.read(path.Join(dir, "memory.stat")), "sock"); n > 0 {
-			return n
-		}
-		if n := parse(bytes.TrimSpace(p.read(path.Join(dir, "memory.kmem.tcp.usage_in_bytes")))); n > 0 {
-			return n
-		}
-	}
-	for line := range bytes.Lines(p.read("proc/net/sockstat")) {
-		f := bytes.Fields(line) // TCP: inuse 1 orphan 0 tw 0 alloc 1 mem 0
-		if len(f) == 0 || string(f[0]) != "TCP:" {
+		stat := p.read(path.Join(dir, "memory.stat"))
+		if stat == nil {
 			continue
 		}
-		for i := 1; i+1 < len(f); i += 2 {
-			if string(f[i]) == "mem" {
-				return parse(f[i+1]) * int64(os.Getpagesize())
-			}
+		tcp := p.read(path.Join(dir, "memory.kmem.tcp.usage_in_bytes"))
+		if n := field(stat, "sock") + parse(bytes.TrimSpace(tcp)); n > 0 {
+			return n
 		}
+		break // a parent counts others too
+	}
+	for line := range bytes.Lines(p.read("proc/net/sockstat")) {
+		rest, ok := bytes.CutPrefix(line, []byte("TCP:")) // inuse 1 orphan 0 tw 0 alloc 1 mem 0
+		if !ok {
+			continue
+		}
+		f := bytes.Fields(rest)
+		value := make(map[string]int64)
+		for i := 0; i+1 < len(f); i += 2 {
+			value[string(f[i])] = parse(f[i+1])
+		}
+		all := value["mem"] * int64(os.Getpagesize())
+		if sockets := value["alloc"]; sockets > int64(open) {
+			return int64(float64(all) * float64(open) / float64(sockets))
+		}
+		return all
 	}
 	return 0
 }

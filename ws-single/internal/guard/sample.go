@@ -82,7 +82,7 @@ func (s *sampler) sample() {
 	if f := s.g.opts.KernelMemory; f != nil {
 		next.MemoryKernel = f()
 	} else {
-		next.MemoryKernel = s.proc.socketMemory()
+		next.MemoryKernel = s.proc.socketMemory(s.g.Open())
 	}
 	next.RejectMemory, next.ShedBytes = judgeMemory(s.last.RejectMemory, next.MemoryUsed(), limits.MemoryBytes)
 
