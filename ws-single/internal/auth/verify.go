@@ -23,7 +23,8 @@ var (
 	// command's UNAUTHORIZED.
 	ErrInvalid = errors.New("token invalid")
 	// ErrUnavailable is a token that cannot be checked now, as its key could not
-	// be fetched: 503, or UNAVAILABLE.
+	// be fetched: 503 (not ready) before the upgrade, or the auth command's
+	// UNAVAILABLE.
 	ErrUnavailable = errors.New("token cannot be checked now")
 )
 
@@ -199,12 +200,11 @@ func needsOtherKey(t *jwt.Token, err error) bool {
 	if errors.Is(err, errNoKeys) || errors.Is(err, jwkset.ErrKeyNotFound) {
 		return true
 	}
-	if t == nil || !errors.Is(err, jwt.ErrTokenSignatureInvalid) {
+	if !errors.Is(err, jwt.ErrTokenSignatureInvalid) || !slices.Contains(jwksMethods, t.Method.Alg()) {
 		return false
 	}
-	_, hmac := t.Method.(*jwt.SigningMethodHMAC)
-	_, kid := t.Header[jwkset.HeaderKID]
-	return !hmac && !kid
+	_, named := t.Header[jwkset.HeaderKID]
+	return !named
 }
 
 // identity reads the claims of a token whose signature, times, issuer and
@@ -261,8 +261,8 @@ func reason(err error) string {
 		{jwt.ErrTokenMalformed, "not a JWT"},
 		{errNoKeys, "signed with an unknown key"},
 		{jwkset.ErrKeyNotFound, "signed with an unknown key"},
-		{jwt.ErrTokenSignatureInvalid, "the signature is wrong"},
-		{jwt.ErrTokenUnverifiable, "signed in a way that is not accepted"},
+		{jwt.ErrTokenSignatureInvalid, "the signature is wrong, or of a kind that is not accepted"},
+		{jwt.ErrTokenUnverifiable, "signed with a key or in a way that is not accepted"},
 		{jwt.ErrTokenExpired, "expired"},
 		{jwt.ErrTokenNotValidYet, "not valid yet"},
 		{jwt.ErrTokenUsedBeforeIssued, "issued in the future"},

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"github.com/adred-codev/ws_poc/ws-single/internal/kit/metric"
 )
 
 // Limits are the operator's numbers. Zero turns a limit off.
@@ -122,26 +124,26 @@ func (g *Guard) Admit(addr netip.Addr) (*Slot, *Refusal) {
 	s := g.snapshot.Load()
 	switch {
 	case s.RejectMemory:
-		return nil, refuse(ReasonMemory)
+		return nil, refuse(metric.RejectMemory)
 	case s.RejectCPU:
-		return nil, refuse(ReasonCPU)
+		return nil, refuse(metric.RejectCPU)
 	}
 	key := LimitKey(addr)
 	now := g.opts.Now()
 	if g.addrRate != nil && !g.addrRate.allow(key, now) {
-		return nil, refuse(ReasonAddrRate)
+		return nil, refuse(metric.RejectAddrRate)
 	}
 	if g.handshakes != nil && !g.handshakes.AllowN(now, 1) {
-		return nil, refuse(ReasonRate)
+		return nil, refuse(metric.RejectRate)
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if n := g.limits.Connections; n > 0 && g.open >= n {
-		return nil, refuse(ReasonConnections)
+		return nil, refuse(metric.RejectConnections)
 	}
 	if n := g.limits.ConnectionsPerAddr; n > 0 {
 		if g.addrs[key] >= n {
-			return nil, refuse(ReasonAddrConnections)
+			return nil, refuse(metric.RejectAddrConnections)
 		}
 		g.addrs[key]++
 	}

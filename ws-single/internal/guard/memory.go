@@ -1,13 +1,6 @@
 package guard
 
-import (
-	"os"
-	"runtime/debug"
-)
-
-// CgroupMemoryLimit is the memory limit of the process's cgroup in bytes, the
-// smallest of all levels that can be seen, or 0 when there is none.
-func CgroupMemoryLimit() int64 { return proc{fs: os.DirFS("/")}.memoryLimit() }
+import "runtime/debug"
 
 // librdkafkaBase is what librdkafka takes besides its queues: code, threads'
 // stacks, connection buffers.

@@ -72,22 +72,6 @@ func (p proc) socketMemory(open int) int64 {
 	return 0
 }
 
-// memoryLimit is the smallest limit on any level of the process's cgroup, 0
-// when there is none. v1 writes "none" as a number near 2^63.
-func (p proc) memoryLimit() int64 {
-	const none = 1 << 60
-	var least int64
-	for _, dir := range p.levels("memory") {
-		for _, name := range []string{"memory.max", "memory.limit_in_bytes"} {
-			n := parse(bytes.TrimSpace(p.read(path.Join(dir, name)))) // "max" is 0
-			if n > 0 && n < none && (least == 0 || n < least) {
-				least = n
-			}
-		}
-	}
-	return least
-}
-
 // levels are the directories of the process's cgroup for a controller, itself
 // first, then its parents, of the unified hierarchy and of v1's. A container
 // usually sees its own cgroup as the root; without a cgroup namespace its path

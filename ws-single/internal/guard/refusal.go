@@ -6,45 +6,28 @@ import (
 	"net/http"
 	"strconv"
 	"time"
+
+	"github.com/adred-codev/ws_poc/ws-single/internal/kit/metric"
 )
 
-// Reasons of a refusal: the code in the body and the reason label of
-// ws_connections_rejected_total.
-const (
-	ReasonOrigin             = "origin"
-	ReasonToken              = "token"
-	ReasonRate               = "rate"
-	ReasonAddrRate           = "addr_rate"
-	ReasonConnections        = "connections"
-	ReasonAddrConnections    = "addr_connections"
-	ReasonSubjectConnections = "subject_connections"
-	ReasonCPU                = "cpu"
-	ReasonMemory             = "memory"
-	ReasonDraining           = "draining"
-	ReasonNotReady           = "not_ready"
-)
-
-// refusals is the answer to each reason (protocol.md, section 2). Retry is the
-// shortest wait told to the client; the longest is twice that. Token and
-// subject_connections are closes after the upgrade (4501, 4503); as a refusal,
-// token means that it cannot be checked now.
+// refusals is the answer to each reason (protocol.md, section 2). RetryAfter is
+// the shortest wait told. A bad token and a subject's limit are not among them:
+// they are closes after the upgrade (4501, 4503).
 var refusals = map[string]Refusal{
-	ReasonOrigin:             {Status: http.StatusForbidden, RetryAfter: 30 * time.Second, Message: "this origin is not allowed"},
-	ReasonToken:              {Status: http.StatusServiceUnavailable, RetryAfter: 3 * time.Second, Message: "tokens cannot be checked at the moment"},
-	ReasonRate:               {Status: http.StatusServiceUnavailable, RetryAfter: 2 * time.Second, Message: "too many new connections a second"},
-	ReasonAddrRate:           {Status: http.StatusTooManyRequests, RetryAfter: 5 * time.Second, Message: "too many new connections a second from this address"},
-	ReasonConnections:        {Status: http.StatusServiceUnavailable, RetryAfter: 10 * time.Second, Message: "the server has all the connections it may have"},
-	ReasonAddrConnections:    {Status: http.StatusTooManyRequests, RetryAfter: 10 * time.Second, Message: "too many connections from this address"},
-	ReasonSubjectConnections: {Status: http.StatusServiceUnavailable, RetryAfter: 10 * time.Second, Message: "too many connections of this identity"},
-	ReasonCPU:                {Status: http.StatusServiceUnavailable, RetryAfter: 5 * time.Second, Message: "the server's CPU is busy"},
-	ReasonMemory:             {Status: http.StatusServiceUnavailable, RetryAfter: 10 * time.Second, Message: "the server's memory is nearly used up"},
-	ReasonDraining:           {Status: http.StatusServiceUnavailable, RetryAfter: time.Second, Message: "the server is shutting down"},
-	ReasonNotReady:           {Status: http.StatusServiceUnavailable, RetryAfter: 2 * time.Second, Message: "the server is not ready yet"},
+	metric.RejectOrigin:          {Status: http.StatusForbidden, RetryAfter: 30 * time.Second, Message: "this origin is not allowed"},
+	metric.RejectRate:            {Status: http.StatusServiceUnavailable, RetryAfter: 2 * time.Second, Message: "too many new connections a second"},
+	metric.RejectAddrRate:        {Status: http.StatusTooManyRequests, RetryAfter: 5 * time.Second, Message: "too many new connections a second from this address"},
+	metric.RejectConnections:     {Status: http.StatusServiceUnavailable, RetryAfter: 10 * time.Second, Message: "the server has all the connections it may have"},
+	metric.RejectAddrConnections: {Status: http.StatusTooManyRequests, RetryAfter: 10 * time.Second, Message: "too many connections from this address"},
+	metric.RejectCPU:             {Status: http.StatusServiceUnavailable, RetryAfter: 5 * time.Second, Message: "the server's CPU is busy"},
+	metric.RejectMemory:          {Status: http.StatusServiceUnavailable, RetryAfter: 10 * time.Second, Message: "the server's memory is nearly used up"},
+	metric.RejectDraining:        {Status: http.StatusServiceUnavailable, RetryAfter: time.Second, Message: "the server is shutting down"},
+	metric.RejectNotReady:        {Status: http.StatusServiceUnavailable, RetryAfter: 2 * time.Second, Message: "the server is not ready yet"},
 }
 
 // Refusal is why a handshake is not upgraded.
 type Refusal struct {
-	Reason     string        // one of the Reason constants
+	Reason     string        // one of metric.Reject…
 	Status     int           // HTTP status
 	Message    string        // for the client's developer; no secrets, no limits' values
 	RetryAfter time.Duration // the shortest wait told; Write adds up to as much again
