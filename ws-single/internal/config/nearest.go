@@ -1,0 +1,33 @@
+package config
+
+// nearest is the known name that takes the fewest changed, added and left out
+// characters to get to (Levenshtein), the first of several.
+func nearest(name string, known []string) string {
+	best, least := "", -1
+	for _, k := range known {
+		if d := distance(name, k); least < 0 || d < least {
+			best, least = k, d
+		}
+	}
+	return best
+}
+
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			change := diagonal
+			if a[i] != b[j] {
+				change++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(change, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}
