@@ -195,26 +195,26 @@ func (p *Publisher) hand(ctx context.Context, r Record, intended time.Time) erro
 		p.mu.Lock()
 		p.behind = late
 		p.maxBehind = max(p.maxBehind, late)
-		if err == nil {
+		fatal := p.fatal
+		var ke kafka.Error
+		full := errors.As(err, &ke) && ke.Code() == kafka.ErrQueueFull
+		if fatal == nil && !full {
 			p.sent++
 			p.events[r.Event]++
-		}
-		fatal := p.fatal
-		p.mu.Unlock()
-		var ke kafka.Error
-		switch {
-		case err == nil:
-			return nil
-		case fatal != nil:
-			return fatal
-		case errors.As(err, &ke) && ke.Code() == kafka.ErrQueueFull:
-			select {
-			case <-ctx.Done():
-				return nil
-			case <-time.After(time.Millisecond):
+			if err != nil { // no such partition, too big: this record's own fault
+				p.failed++
+				p.last = err.Error()
+				p.reasons[err.Error()]++
 			}
-		default:
-			return fmt.Errorf("produce to %s: %w", r.Topic, err)
+		}
+		p.mu.Unlock()
+		if fatal != nil || !full {
+			return fatal
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(time.Millisecond):
 		}
 	}
 }

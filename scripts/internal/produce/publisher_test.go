@@ -169,6 +169,20 @@ func TestABrokerThatIsNotThere(t *testing.T) {
 	}
 }
 
+func TestARecordThatCannotBeSentIsAnError(t *testing.T) {
+	p := newPublisher(t, Config{Brokers: mockBroker(t), Rate: 1000})
+	rs := records(4, "here")
+	rs[1].Partition = 99
+	rs[2].Value = make([]byte, 2<<20)
+	s, err := p.Run(t.Context(), &list{records: rs})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.Sent != 4 || s.Acked != 2 || s.Errors != 2 || len(s.Reasons) != 2 {
+		t.Errorf("summary %+v, want two errors, each with its reason", s)
+	}
+}
+
 func TestMissingTopics(t *testing.T) {
 	p := newPublisher(t, Config{Brokers: mockBroker(t), Rate: 1})
 	for range 2 { // asking must not have created it

@@ -18,7 +18,7 @@ var ErrNoBroker = errors.New("no broker answers")
 // creates topics by itself neither.
 func (p *Publisher) MissingTopics(topics []string) ([]string, error) {
 	// The list of all topics is asked for, because asking for one by name is what makes a broker create it.
-	meta, err := p.producer.GetMetadata(nil, true, 10_000)
+	meta, err := p.producer.GetMetadata(nil, true, 5_000)
 	if err != nil {
 		return nil, p.unreachable(err)
 	}
@@ -62,7 +62,7 @@ func (p *Publisher) CreateTopics(ctx context.Context, topics []string, partition
 
 func (p *Publisher) awaitLeaders(ctx context.Context, topics []string) error {
 	for {
-		meta, err := p.producer.GetMetadata(nil, true, 10_000)
+		meta, err := p.producer.GetMetadata(nil, true, 5_000)
 		if err != nil {
 			return p.unreachable(err)
 		}
