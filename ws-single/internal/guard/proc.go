@@ -7,7 +7,6 @@ import (
 	"path"
 	"strconv"
 	"strings"
-	"time"
 )
 
 // proc reads proc(5) and the cgroup's files. What is missing or unreadable
@@ -20,18 +19,18 @@ func (p proc) resident() int64 {
 	if len(f) < 2 {
 		return 0
 	}
-	return parse(f[1]) * int64(os.Getpagesize())
+	return pages(parse(f[1]))
 }
 
-// throttled is how long the process's cgroups were held back by their CPU
+// throttled is how many seconds the process's cgroups were held back by their CPU
 // quota: cpu.stat's throttled_usec, or throttled_time (ns) of v1. A quota may
 // stand on any level, so all levels that can be seen are summed; where several
 // throttle at once, that counts twice.
-func (p proc) throttled() time.Duration {
-	var sum time.Duration
+func (p proc) throttled() float64 {
+	var sum float64
 	for _, dir := range p.levels("cpu") {
 		stat := p.read(path.Join(dir, "cpu.stat"))
-		sum += time.Duration(field(stat, "throttled_usec"))*time.Microsecond + time.Duration(field(stat, "throttled_time"))
+		sum += float64(field(stat, "throttled_usec"))/1e6 + float64(field(stat, "throttled_time"))/1e9
 	}
 	return sum
 }
@@ -48,7 +47,7 @@ func (p proc) socketMemory(open int) int64 {
 			continue
 		}
 		tcp := p.read(path.Join(dir, "memory.kmem.tcp.usage_in_bytes"))
-		if n := field(stat, "sock") + parse(bytes.TrimSpace(tcp)); n > 0 {
+		if n := max(field(stat, "sock"), parse(bytes.TrimSpace(tcp))); n > 0 {
 			return n
 		}
 		break // a parent counts others too
@@ -63,7 +62,7 @@ func (p proc) socketMemory(open int) int64 {
 		for i := 0; i+1 < len(f); i += 2 {
 			value[string(f[i])] = parse(f[i+1])
 		}
-		all := value["mem"] * int64(os.Getpagesize())
+		all := pages(value["mem"])
 		if sockets := value["alloc"]; sockets > int64(open) {
 			return int64(float64(all) * float64(open) / float64(sockets))
 		}
@@ -134,10 +133,14 @@ func field(b []byte, name string) int64 {
 	return 0
 }
 
+// parse reads a count, 0 for anything else.
 func parse(b []byte) int64 {
-	n, err := strconv.ParseInt(string(b), 10, 64)
+	n, err := strconv.ParseUint(string(b), 10, 63)
 	if err != nil {
 		return 0
 	}
-	return n
+	return int64(n) //nolint:gosec // 63 bits
 }
+
+// pages is n pages in bytes, without overflow for a nonsensical n.
+func pages(n int64) int64 { return min(n, 1<<46) * int64(os.Getpagesize()) }

@@ -69,7 +69,7 @@ func (s *sampler) sample() {
 	next := Snapshot{
 		At:               now,
 		CPURatio:         s.last.CPURatio,
-		ThrottledSeconds: s.proc.throttled().Seconds(),
+		ThrottledSeconds: s.proc.throttled(),
 		MemoryLimit:      limits.MemoryBytes,
 	}
 	s.sampleCPU(now, &next)
