@@ -1,10 +1,8 @@
 package config
 
 import (
-	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 )
@@ -68,9 +66,6 @@ type loader struct {
 // readFlags returns the files to read, in order.
 func (l *loader) readFlags(flags *flag.FlagSet, args []string) ([]string, error) {
 	var files []string
-	flags.Init(flags.Name(), flag.ContinueOnError)
-	flags.SetOutput(io.Discard)
-	flags.Usage = func() {}
 	l.fromFlags = map[string]raw{}
 	flags.Func("config", "", func(path string) error {
 		files = append(files, path)
@@ -87,34 +82,10 @@ func (l *loader) readFlags(flags *flag.FlagSet, args []string) ([]string, error)
 			flags.Func(s.Flag(), "", take)
 		}
 	}
-	if err := flags.Parse(args); err != nil {
-		return nil, flagError(flags, err)
-	}
-	if rest := flags.Args(); len(rest) > 0 {
-		return nil, errorf(shown(rest[0]), "", "unexpected: a command stands before all flags, and a flag begins with --")
+	if err := ParseFlags(flags, args); err != nil {
+		return nil, err
 	}
 	return files, nil
-}
-
-// flagError puts the flag package's errors, which have no type, into this
-// package's form.
-func flagError(flags *flag.FlagSet, err error) error {
-	if errors.Is(err, flag.ErrHelp) {
-		return err
-	}
-	message := err.Error()
-	if name, ok := strings.CutPrefix(message, "flag provided but not defined: -"); ok {
-		if why, ok := elsewhere["WS_"+strings.ToUpper(strings.ReplaceAll(name, "-", "_"))]; ok {
-			return errorf("--"+shown(name), "", "%s", why)
-		}
-		var known []string
-		flags.VisitAll(func(f *flag.Flag) { known = append(known, f.Name) })
-		return errorf("--"+shown(name), "", "no such flag; the nearest is --%s", nearest(name, known))
-	}
-	if name, ok := strings.CutPrefix(message, "flag needs an argument: -"); ok {
-		return errorf("--"+shown(name), "", "has no value: write --%s=VALUE", name)
-	}
-	return errorf("command line", "", "%s", message)
 }
 
 func (l *loader) readFile(path string) error {

@@ -44,7 +44,7 @@ func (c *Config) derive(h Host) error {
 	if c.MeasuredOn != "" {
 		_, host, ok := strings.Cut(c.MeasuredOn, "@")
 		if !ok || host == "" {
-			return c.wrong("WS_MEASURED_ON", "not FLOOR@HOST: let bench capacity write it, this host is %s", h.Fingerprint)
+			return c.Wrong("WS_MEASURED_ON", "not FLOOR@HOST: let bench capacity write it, this host is %s", h.Fingerprint)
 		}
 		if host != h.Fingerprint {
 			c.warn("WS_MEASURED_ON names the host %s, this one is %s: what was measured there need not hold here; run bench capacity here", host, h.Fingerprint)
@@ -70,7 +70,7 @@ func (c *Config) checkListeners() error {
 	adminHost, adminPort, _ := net.SplitHostPort(c.AdminAddr)
 	all := func(host string) bool { return host == "" || host == "0.0.0.0" || host == "::" }
 	if port == adminPort && port != "0" && (host == adminHost || all(host) || all(adminHost)) {
-		return c.wrong("WS_ADMIN_ADDR", "the port is %s's too: give the admin address another one, such as 127.0.0.1:3902", c.show("WS_ADDR"))
+		return c.Wrong("WS_ADMIN_ADDR", "the port is %s's too: give the admin address another one, such as 127.0.0.1:3902", c.show("WS_ADDR"))
 	}
 	if !c.AdminLoopback() && c.AdminToken == "" {
 		c.warn("%s is not on loopback and WS_ADMIN_TOKEN is not set: drain, rebalance and pprof are refused there", c.show("WS_ADMIN_ADDR"))
@@ -83,22 +83,22 @@ func (c *Config) checkListeners() error {
 
 func (c *Config) checkTimes() error {
 	if c.PongTimeout >= c.PingInterval {
-		return c.wrong("WS_PONG_TIMEOUT", "must be less than %s: the answer to one ping is due before the next", c.show("WS_PING_INTERVAL"))
+		return c.Wrong("WS_PONG_TIMEOUT", "must be less than %s: the answer to one ping is due before the next", c.show("WS_PING_INTERVAL"))
 	}
 	if c.DrainSpread >= c.DrainTimeout {
-		return c.wrong("WS_DRAIN_SPREAD", "must be less than %s: the closes must have begun before the drain ends", c.show("WS_DRAIN_TIMEOUT"))
+		return c.Wrong("WS_DRAIN_SPREAD", "must be less than %s: the closes must have begun before the drain ends", c.show("WS_DRAIN_TIMEOUT"))
 	}
 	return nil
 }
 
 func (c *Config) checkGuard() error {
 	if c.CPURejectPercent > 0 && c.CPUPausePercent > 0 && c.CPURejectPercent >= c.CPUPausePercent {
-		return c.wrong("WS_CPU_REJECT_PERCENT", "must be less than %s: new connections are refused before those there are wait for Kafka", c.show("WS_CPU_PAUSE_PERCENT"))
+		return c.Wrong("WS_CPU_REJECT_PERCENT", "must be less than %s: new connections are refused before those there are wait for Kafka", c.show("WS_CPU_PAUSE_PERCENT"))
 	}
 	if c.MemoryLimit > 0 {
 		switch {
 		case c.HistoryBytes >= c.MemoryLimit:
-			return c.wrong("WS_HISTORY_BYTES", "must be less than %s: keep it to half of that or less", c.show("WS_MEMORY_LIMIT"))
+			return c.Wrong("WS_HISTORY_BYTES", "must be less than %s: keep it to half of that or less", c.show("WS_MEMORY_LIMIT"))
 		case c.HistoryBytes > c.MemoryLimit/2:
 			c.warn("%s is more than half of %s: little is left for connections and librdkafka", c.show("WS_HISTORY_BYTES"), c.show("WS_MEMORY_LIMIT"))
 		}
@@ -113,7 +113,7 @@ func (c *Config) checkEvents() error {
 	}
 	for _, e := range c.ConflateEvents {
 		if !slices.Contains(configured, e) {
-			return c.wrong("WS_CONFLATE_EVENTS", "no topic of KAFKA_TOPICS (%s) has the event %s: choose of %s", c.sources["KAFKA_TOPICS"], e, strings.Join(configured, ", "))
+			return c.Wrong("WS_CONFLATE_EVENTS", "no topic of KAFKA_TOPICS (%s) has the event %s: choose of %s", c.sources["KAFKA_TOPICS"], e, strings.Join(configured, ", "))
 		}
 	}
 	return nil
@@ -157,7 +157,7 @@ func (c *Config) checkMessageBytes() error {
 	if c.MessageBytes >= need {
 		return nil
 	}
-	return c.wrong("WS_MESSAGE_BYTES", "a full resume (%s, %d events of %d partitions) takes %d bytes: write at least %s, or lower WS_CHANNELS",
+	return c.Wrong("WS_MESSAGE_BYTES", "a full resume (%s, %d events of %d partitions) takes %d bytes: write at least %s, or lower WS_CHANNELS",
 		c.show("WS_CHANNELS"), len(c.Kafka.Topics), assumedPartitions, need, printSize((need+kib-1)/kib*kib))
 }
 
@@ -165,7 +165,7 @@ func (c *Config) checkTokens() error {
 	if !c.TokensChecked() {
 		for _, name := range []string{"WS_JWT_ISSUER", "WS_JWT_AUDIENCE"} {
 			if c.sources[name] != fromDefault {
-				return c.wrong(name, "without WS_JWT_SECRET or WS_JWT_JWKS_URL no token is looked at: set one of them, or leave this out")
+				return c.Wrong(name, "without WS_JWT_SECRET or WS_JWT_JWKS_URL no token is looked at: set one of them, or leave this out")
 			}
 		}
 	}
@@ -180,18 +180,18 @@ func (c *Config) checkSASL() error {
 	if !strings.HasPrefix(k.SecurityProtocol, "sasl_") {
 		for _, name := range []string{"KAFKA_SASL_MECHANISM", "KAFKA_SASL_USERNAME", "KAFKA_SASL_PASSWORD"} {
 			if c.sources[name] != fromDefault {
-				return c.wrong(name, "is not used with %s: set that to sasl_ssl or sasl_plaintext", c.show("KAFKA_SECURITY_PROTOCOL"))
+				return c.Wrong(name, "is not used with %s: set that to sasl_ssl or sasl_plaintext", c.show("KAFKA_SECURITY_PROTOCOL"))
 			}
 		}
 		return nil
 	}
 	switch k.SASLMechanism {
 	case "":
-		return c.wrong("KAFKA_SECURITY_PROTOCOL", "needs KAFKA_SASL_MECHANISM: set it to PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or OAUTHBEARER")
+		return c.Wrong("KAFKA_SECURITY_PROTOCOL", "needs KAFKA_SASL_MECHANISM: set it to PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or OAUTHBEARER")
 	case "OAUTHBEARER":
 	default:
 		if k.SASLUsername == "" || k.SASLPassword == "" {
-			return c.wrong("KAFKA_SASL_MECHANISM", "needs both KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD")
+			return c.Wrong("KAFKA_SASL_MECHANISM", "needs both KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD")
 		}
 	}
 	if k.SecurityProtocol == "sasl_plaintext" && k.SASLMechanism != "SCRAM-SHA-256" && k.SASLMechanism != "SCRAM-SHA-512" {
@@ -208,7 +208,7 @@ func (c *Config) checkSSL() error {
 			continue
 		}
 		if !strings.HasSuffix(k.SecurityProtocol, "ssl") {
-			return c.wrong(names[i], "is not used with %s: set that to ssl or sasl_ssl", c.show("KAFKA_SECURITY_PROTOCOL"))
+			return c.Wrong(names[i], "is not used with %s: set that to ssl or sasl_ssl", c.show("KAFKA_SECURITY_PROTOCOL"))
 		}
 		// librdkafka takes a word in the place of the CA's path: probe.
 		if i == 0 && path == "probe" {
@@ -220,7 +220,7 @@ func (c *Config) checkSSL() error {
 			if errors.As(err, &pathErr) {
 				err = pathErr.Err
 			}
-			return c.wrong(names[i], "cannot be read: %v", err)
+			return c.Wrong(names[i], "cannot be read: %v", err)
 		}
 		_ = f.Close()
 	}
@@ -229,10 +229,10 @@ func (c *Config) checkSSL() error {
 		if k.SSLKeyLocation != "" {
 			has, needs = needs, has
 		}
-		return c.wrong(has, "needs %s too", needs)
+		return c.Wrong(has, "needs %s too", needs)
 	}
 	if k.SSLKeyPassword != "" && k.SSLKeyLocation == "" {
-		return c.wrong("KAFKA_SSL_KEY_PASSWORD", "needs KAFKA_SSL_KEY_LOCATION, the file it opens")
+		return c.Wrong("KAFKA_SSL_KEY_PASSWORD", "needs KAFKA_SSL_KEY_LOCATION, the file it opens")
 	}
 	return nil
 }
@@ -264,8 +264,9 @@ func (c *Config) warn(format string, args ...any) {
 	c.Warnings = append(c.Warnings, fmt.Sprintf(format, args...))
 }
 
-// wrong is an error about a setting that was parsed.
-func (c *Config) wrong(name, format string, args ...any) *Error {
+// Wrong is an error about a setting that was parsed, for what only its user can
+// find out: why it cannot be, and what would be right.
+func (c *Config) Wrong(name, format string, args ...any) *Error {
 	e := errorf(name, c.sources[name], format, args...)
 	if s, ok := find(name); ok && s.quotable() {
 		e.value = shown(s.print(c))
