@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 	"testing"
 
 	"github.com/gorilla/websocket"
@@ -245,9 +244,4 @@ func (c *conn) farewell(code wire.CloseCode) (bye *check.Frame, before []*check.
 		c.t.Fatalf("got %s before close %d, want a bye with that code", bye, code)
 	}
 	return bye, before[:len(before)-1]
-}
-
-// messages are the data messages among frames.
-func messages(frames []*check.Frame) []*check.Frame {
-	return slices.DeleteFunc(slices.Clone(frames), func(f *check.Frame) bool { return f.Type != "message" })
 }

@@ -159,7 +159,7 @@ func (tp topics) publish(t testing.TB, records ...record) []kafka.TopicPartition
 func (tp topics) publishOne(t testing.TB, r record) string {
 	t.Helper()
 	place := tp.publish(t, r)[0]
-	return fmt.Sprintf("%s/%d:%d", r.event, place.Partition, place.Offset)
+	return pos(r.event, place.Partition, int64(place.Offset))
 }
 
 // count publishes n = from..to on a channel.
@@ -170,4 +170,9 @@ func (tp topics) count(t testing.TB, event, symbol string, from, to int) {
 		records = append(records, counted(event, symbol, n))
 	}
 	tp.publish(t, records...)
+}
+
+// pos is a position as messages have it.
+func pos(event string, partition int32, offset int64) string {
+	return fmt.Sprintf("%s/%d:%d", event, partition, offset)
 }

@@ -233,6 +233,16 @@ func (c *Client) Send(kind int, payload []byte) error {
 	return nil
 }
 
+// SendBytes writes bytes as they are, for a test of odd frames.
+func (c *Client) SendBytes(b []byte) error {
+	c.write.Lock()
+	defer c.write.Unlock()
+	if _, err := c.conn.NetConn().Write(b); err != nil {
+		return fmt.Errorf("send: %w", err)
+	}
+	return nil
+}
+
 // Subscription is the data of a subscribe command.
 type Subscription struct {
 	Channels []string    `json:"channels,omitempty"`
@@ -260,7 +270,11 @@ func (c *Client) Command(kind string, data any) (id string, err error) {
 }
 
 func (c *Client) command(kind, id string, data any) error {
-	payload, err := json.Marshal(map[string]any{"type": kind, "id": json.Number(id), "data": data})
+	message := map[string]any{"type": kind, "id": json.Number(id)}
+	if data != nil {
+		message["data"] = data
+	}
+	payload, err := json.Marshal(message)
 	if err != nil {
 		return fmt.Errorf("encode %s: %w", kind, err)
 	}
