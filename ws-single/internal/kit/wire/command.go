@@ -101,8 +101,8 @@ func ParseCommand(b []byte) (Command, error) {
 	var idFault string
 	cmd.ID, idFault = parseID(id)
 	name, kindFault := kind.text("type")
-	if kind.count == 1 && Type(name).known() {
-		cmd.Type = Type(name)
+	if kind.count == 1 {
+		cmd.Type = knownType(name)
 	}
 	refuse := func(code ErrorCode, message string) (Command, error) {
 		return Command{Type: cmd.Type, ID: cmd.ID}, &CommandError{ID: cmd.ID, Code: code, Message: message}
@@ -129,12 +129,15 @@ func ParseCommand(b []byte) (Command, error) {
 	return cmd, nil
 }
 
-func (t Type) known() bool {
-	switch t {
-	case TypeSubscribe, TypeUnsubscribe, TypeHeartbeat, TypeAuth:
-		return true
+// knownType is the type of that name, or "". It returns the constant: name is
+// a piece of the whole frame, which the command must not keep alive.
+func knownType(name string) Type {
+	for _, t := range []Type{TypeSubscribe, TypeUnsubscribe, TypeHeartbeat, TypeAuth} {
+		if name == string(t) {
+			return t
+		}
 	}
-	return false
+	return ""
 }
 
 // A field is the value of a key that means something, and how often it stood.

@@ -39,8 +39,11 @@ func valueEnd(s string, i int) int {
 			}
 		}
 	default:
-		for i < len(s) && !strings.ContainsRune(",]} \n\r\t", rune(s[i])) {
-			i++
+		for ; i < len(s); i++ {
+			switch s[i] {
+			case ',', ']', '}', ' ', '\n', '\r', '\t':
+				return i
+			}
 		}
 		return i
 	}
