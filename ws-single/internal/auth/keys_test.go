@@ -1,0 +1,500 @@
+package auth
+
+import (
+	"context"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/MicahParks/jwkset"
+	"github.com/golang-jwt/jwt/v5"
+)
+
+var rsaKey = sync.OnceValue(func() *rsa.PrivateKey { return must(rsa.GenerateKey(rand.Reader, 2048)) })
+
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
+func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
+
+func ecKey() *ecdsa.PrivateKey { return must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader)) }
+
+func edKey() ed25519.PrivateKey {
+	_, key, err := ed25519.GenerateKey(rand.Reader)
+	return must(key, err)
+}
+
+// issued is a key under an ID; an empty ID stands for none.
+type issued struct {
+	kid string
+	key crypto.Signer
+}
+
+// issuer is a key set endpoint, as http.Handler and, without a network, as
+// http.RoundTripper.
+type issuer struct {
+	mu      sync.Mutex
+	keys    []any
+	answer  http.HandlerFunc // instead of the keys
+	hang    bool             // no answer at all
+	fetches int
+}
+
+func newIssuer(t *testing.T, keys ...issued) *issuer {
+	t.Helper()
+	s := &issuer{}
+	s.publish(t, keys...)
+	return s
+}
+
+func (s *issuer) publish(t *testing.T, keys ...issued) {
+	t.Helper()
+	var list []any
+	for _, k := range keys {
+		jwk, err := jwkset.NewJWKFromKey(k.key.Public(), jwkset.JWKOptions{Metadata: jwkset.JWKMetadataOptions{KID: k.kid}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		list = append(list, jwk.Marshal())
+	}
+	s.set(func() { s.keys, s.answer, s.hang = list, nil, false })
+}
+
+func (s *issuer) set(change func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	change()
+}
+
+func (s *issuer) fail(status int) {
+	s.set(func() { s.answer = func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) } })
+}
+
+func (s *issuer) count() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.fetches
+}
+
+func (s *issuer) document() []byte {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return must(json.Marshal(map[string]any{"keys": s.keys}))
+}
+
+func (s *issuer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	s.fetches++
+	answer := s.answer
+	s.mu.Unlock()
+	if answer != nil {
+		answer(w, r)
+		return
+	}
+	_, _ = w.Write(s.document())
+}
+
+func (s *issuer) RoundTrip(r *http.Request) (*http.Response, error) {
+	s.mu.Lock()
+	hang := s.hang
+	if hang {
+		s.fetches++
+	}
+	s.mu.Unlock()
+	if hang {
+		<-r.Context().Done()
+		return nil, r.Context().Err()
+	}
+	w := httptest.NewRecorder()
+	s.ServeHTTP(w, r)
+	return w.Result(), nil
+}
+
+// world runs a test with an issuer and a verifier of it, on fake time.
+func world(t *testing.T, keys []issued, f func(t *testing.T, s *issuer, v *Verifier)) {
+	t.Helper()
+	rsaKey() // not in the bubble
+	synctest.Test(t, func(t *testing.T) {
+		s := newIssuer(t, keys...)
+		v := newVerifier(t, Options{JWKSURL: "https://issuer.example/jwks", HTTPClient: &http.Client{Transport: s}})
+		defer v.Close()
+		synctest.Wait()
+		f(t, s, v)
+	})
+}
+
+func rs256(t *testing.T, kid string, key any) string {
+	t.Helper()
+	var header map[string]any
+	if kid != "" {
+		header = map[string]any{"kid": kid}
+	}
+	method := jwt.SigningMethod(jwt.SigningMethodRS256)
+	switch key.(type) {
+	case *ecdsa.PrivateKey:
+		method = jwt.SigningMethodES256
+	case ed25519.PrivateKey:
+		method = jwt.SigningMethodEdDSA
+	}
+	return sign(t, method, key, claims(nil), header)
+}
+
+// verify fails the test unless the error is the wanted one; nil for good.
+func verify(t *testing.T, v *Verifier, token string, want error) {
+	t.Helper()
+	if _, err := v.Verify(t.Context(), token); !errors.Is(err, want) {
+		t.Fatalf("Verify: %v, want %v", err, want)
+	}
+}
+
+func TestKeysOfAllKinds(t *testing.T) {
+	r, e, d := rsaKey(), ecKey(), edKey()
+	world(t, []issued{{"r", r}, {"e", e}, {"d", d}}, func(t *testing.T, s *issuer, v *Verifier) {
+		if err := v.Ready(); err != nil {
+			t.Fatal(err)
+		}
+		verify(t, v, rs256(t, "r", r), nil)
+		verify(t, v, rs256(t, "e", e), nil)
+		verify(t, v, rs256(t, "d", d), nil)
+		verify(t, v, sign(t, jwt.SigningMethodPS512, r, claims(nil), map[string]any{"kid": "r"}), nil)
+		verify(t, v, rs256(t, "", e), nil) // no key ID: any may be it
+
+		verify(t, v, rs256(t, "r", e), ErrInvalid)       // another kind under a known ID
+		verify(t, v, rs256(t, "e", ecKey()), ErrInvalid) // another key under a known ID
+		verify(t, v, rs256(t, "", ecKey()), ErrInvalid)
+		verify(t, v, rs256(t, "x", e), ErrInvalid)
+		verify(t, v, sign(t, jwt.SigningMethodES256, e, claims(nil), map[string]any{"kid": 7}), ErrInvalid)
+		verify(t, v, hs256(t, claims(nil)), ErrInvalid)
+		if s.count() != 1 {
+			t.Errorf("%d fetches, the first was fresh enough for all", s.count())
+		}
+	})
+}
+
+func TestKeyRotation(t *testing.T) {
+	old, next := ecKey(), ecKey()
+	world(t, []issued{{"1", old}}, func(t *testing.T, s *issuer, v *Verifier) {
+		verify(t, v, rs256(t, "1", old), nil)
+		time.Sleep(time.Minute)
+		s.publish(t, issued{"2", next})
+		verify(t, v, rs256(t, "1", old), nil) // nobody knows better yet
+		verify(t, v, rs256(t, "2", next), nil)
+		verify(t, v, rs256(t, "1", old), ErrInvalid)
+		if s.count() != 2 {
+			t.Errorf("%d fetches, want 2", s.count())
+		}
+	})
+}
+
+func TestKeyRotationWithoutIDs(t *testing.T) {
+	old, next := ecKey(), ecKey()
+	world(t, []issued{{"", old}}, func(t *testing.T, s *issuer, v *Verifier) {
+		verify(t, v, rs256(t, "", old), nil)
+		time.Sleep(time.Minute)
+		s.publish(t, issued{"", next})
+		verify(t, v, rs256(t, "", next), nil)
+		verify(t, v, rs256(t, "", old), ErrInvalid)
+	})
+}
+
+// TestKeyWithdrawn: a key that was taken back is good for 15 minutes more.
+func TestKeyWithdrawn(t *testing.T) {
+	k := ecKey()
+	world(t, []issued{{"1", k}}, func(t *testing.T, s *issuer, v *Verifier) {
+		s.publish(t, issued{"2", ecKey()})
+		time.Sleep(keysEvery - time.Second)
+		verify(t, v, rs256(t, "1", k), nil)
+		time.Sleep(2 * time.Second)
+		verify(t, v, rs256(t, "1", k), ErrInvalid)
+	})
+}
+
+func TestEndpointDownLater(t *testing.T) {
+	k := ecKey()
+	world(t, []issued{{"1", k}}, func(t *testing.T, s *issuer, v *Verifier) {
+		s.fail(http.StatusBadGateway)
+		// A token of an unknown key is not called invalid now.
+		time.Sleep(time.Minute)
+		verify(t, v, rs256(t, "2", k), ErrUnavailable)
+		for range 100 {
+			time.Sleep(keysEvery)
+			verify(t, v, rs256(t, "1", k), nil)
+			if err := v.Ready(); err != nil {
+				t.Fatalf("keys are kept, and yet: %v", err)
+			}
+		}
+		s.publish(t, issued{"1", k})
+		time.Sleep(keysRetryMax + time.Second)
+		verify(t, v, rs256(t, "2", k), ErrInvalid)
+	})
+}
+
+func TestEndpointDownAtStart(t *testing.T) {
+	k := ecKey()
+	synctest.Test(t, func(t *testing.T) {
+		s := &issuer{}
+		s.fail(http.StatusInternalServerError)
+		v := newVerifier(t, Options{Secret: secret, JWKSURL: "https://issuer.example/jwks?key=hidden", HTTPClient: &http.Client{Transport: s}})
+		defer v.Close()
+		synctest.Wait()
+		err := v.Ready()
+		if err == nil || !strings.Contains(err.Error(), "issuer.example") || !strings.Contains(err.Error(), "500") || strings.Contains(err.Error(), "hidden") {
+			t.Fatalf("Ready: %v, want the host and the status, and no query", err)
+		}
+		verify(t, v, rs256(t, "1", k), ErrUnavailable)
+		verify(t, v, rs256(t, "", k), ErrUnavailable)
+		verify(t, v, hs256(t, claims(nil)), nil) // needs no keys
+		time.Sleep(time.Hour)
+		if n := s.count(); n < 30 || n > 80 {
+			t.Errorf("%d fetches in an hour of failing, want about one a minute", n)
+		}
+		s.publish(t, issued{"1", k})
+		time.Sleep(keysRetryMax + time.Second)
+		if err := v.Ready(); err != nil {
+			t.Fatal(err)
+		}
+		verify(t, v, rs256(t, "1", k), nil)
+	})
+}
+
+// TestUnknownKeyFlood: made-up key IDs cost one fetch in 5 s, and hold up nobody.
+func TestUnknownKeyFlood(t *testing.T) {
+	k := ecKey()
+	world(t, []issued{{"1", k}}, func(t *testing.T, s *issuer, v *Verifier) {
+		time.Sleep(time.Minute)
+		before := s.count()
+		begin := time.Now()
+		for i := range 1000 {
+			verify(t, v, rs256(t, fmt.Sprint("forged", i), k), ErrInvalid)
+			verify(t, v, rs256(t, "1", k), nil)
+			time.Sleep(10 * time.Millisecond)
+		}
+		if took := time.Since(begin); took != 10*time.Second {
+			t.Errorf("the flood took %v, so something waited", took)
+		}
+		if n := s.count() - before; n < 2 || n > 3 {
+			t.Errorf("%d fetches in 10 s, want one in 5 s", n)
+		}
+	})
+}
+
+// TestEndpointHangs: waiting is bounded and shared, and after it all know at
+// once for 5 s.
+func TestEndpointHangs(t *testing.T) {
+	k := ecKey()
+	world(t, []issued{{"1", k}}, func(t *testing.T, s *issuer, v *Verifier) {
+		time.Sleep(time.Minute)
+		s.set(func() { s.hang = true })
+		before, begin := s.count(), time.Now()
+		var wg sync.WaitGroup
+		for i := range 50 {
+			token := rs256(t, fmt.Sprint("other", i), k)
+			wg.Go(func() {
+				if _, err := v.Verify(t.Context(), token); !errors.Is(err, ErrUnavailable) {
+					t.Errorf("Verify: %v, want unavailable", err)
+				}
+			})
+		}
+		verify(t, v, rs256(t, "1", k), nil) // the known key does not wait
+		if took := time.Since(begin); took != 0 {
+			t.Errorf("a known key waited %v", took)
+		}
+		wg.Wait()
+		if took := time.Since(begin); took > waitForKeys {
+			t.Errorf("waited %v, want at most %v", took, waitForKeys)
+		}
+		synctest.Wait()
+		if n := s.count() - before; n != 1 {
+			t.Errorf("%d fetches for 50 waiting, want 1", n)
+		}
+		begin = time.Now()
+		verify(t, v, rs256(t, "other", k), ErrUnavailable)
+		if took := time.Since(begin); took != 0 {
+			t.Errorf("right after a failure another waited %v", took)
+		}
+		// A caller in a hurry is not kept.
+		time.Sleep(time.Minute)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+		defer cancel()
+		if _, err := v.Verify(ctx, rs256(t, "other", k)); !errors.Is(err, ErrUnavailable) {
+			t.Errorf("Verify: %v, want unavailable", err)
+		}
+	})
+}
+
+func TestCloseEndsWaiting(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &issuer{hang: true}
+		v := newVerifier(t, Options{JWKSURL: "https://issuer.example/jwks", HTTPClient: &http.Client{Transport: s}})
+		k := ecKey()
+		done := make(chan error)
+		go func() {
+			_, err := v.Verify(t.Context(), rs256(t, "1", k))
+			done <- err
+		}()
+		synctest.Wait()
+		begin := time.Now()
+		v.Close()
+		v.Close()
+		if err := <-done; !errors.Is(err, ErrUnavailable) {
+			t.Errorf("Verify: %v, want unavailable", err)
+		}
+		if took := time.Since(begin); took != 0 {
+			t.Errorf("closing took %v", took)
+		}
+		verify(t, v, rs256(t, "1", k), ErrUnavailable)
+	})
+}
+
+// TestBadKeySets: each of these is a failed fetch, and the keys before stay.
+func TestBadKeySets(t *testing.T) {
+	k := ecKey()
+	small := must(rsa.GenerateKey(rand.Reader, 1024))
+	weak := newIssuer(t, issued{"weak", small})
+	encryption := strings.Replace(string(newIssuer(t, issued{"enc", k}).document()), `"kid":"enc"`, `"kid":"enc","use":"enc"`, 1)
+	for name, body := range map[string]string{
+		"not JSON":         "<html>login</html>",
+		"empty":            "",
+		"an object":        "{}",
+		"a list":           "[]",
+		"no keys":          `{"keys":[]}`,
+		"keys a string":    `{"keys":"none"}`,
+		"a secret":         `{"keys":[{"kty":"oct","k":"c2VjcmV0","kid":"1","alg":"HS256"}]}`,
+		"an unknown kind":  `{"keys":[{"kty":"XY","kid":"1"}]}`,
+		"half a key":       `{"keys":[{"kty":"RSA","kid":"1"}]}`,
+		"a point nowhere":  `{"keys":[{"kty":"EC","kid":"1","crv":"P-256","x":"AQ","y":"AQ"}]}`,
+		"RSA of 1024 bits": string(weak.document()),
+		"for encryption":   encryption,
+		"endless":          `{"keys":[` + strings.Repeat(" ", keysMaxBody) + `]}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			world(t, []issued{{"1", k}}, func(t *testing.T, s *issuer, v *Verifier) {
+				s.set(func() { s.answer = func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, body) } })
+				time.Sleep(keysEvery + time.Second)
+				if s.count() < 2 {
+					t.Fatal("the bad set was not fetched")
+				}
+				verify(t, v, rs256(t, "1", k), nil)
+				verify(t, v, sign(t, jwt.SigningMethodHS256, []byte("secret"), claims(nil), map[string]any{"kid": "1"}), ErrInvalid)
+			})
+		})
+	}
+}
+
+// TestBadKeyAmongGood: one strange key does not take the others with it.
+func TestBadKeyAmongGood(t *testing.T) {
+	k := ecKey()
+	world(t, []issued{{"1", k}}, func(t *testing.T, s *issuer, v *Verifier) {
+		s.set(func() {
+			s.keys = append([]any{
+				"text", map[string]any{"kty": "XY"}, map[string]any{"kty": "oct", "k": "c2VjcmV0", "kid": "s"},
+				map[string]any{"kty": "RSA", "n": "!", "e": "AQAB"},
+			}, s.keys...)
+		})
+		time.Sleep(keysEvery + time.Second)
+		verify(t, v, rs256(t, "2", k), ErrInvalid) // fetched: the set is good
+		verify(t, v, rs256(t, "1", k), nil)
+	})
+}
+
+// TestRealEndpoint fetches over a real connection, with TLS.
+func TestRealEndpoint(t *testing.T) {
+	k := ecKey()
+	srv := httptest.NewTLSServer(newIssuer(t, issued{"1", k}))
+	defer srv.Close()
+	v := newVerifier(t, Options{JWKSURL: srv.URL + "/jwks", HTTPClient: srv.Client()})
+	verify(t, v, rs256(t, "1", k), nil) // waits for the first set
+	if err := v.Ready(); err != nil {
+		t.Fatal(err)
+	}
+	verify(t, v, rs256(t, "2", k), ErrInvalid)
+}
+
+// TestOwnClient: without a client of the caller's, Close leaves no connection.
+func TestOwnClient(t *testing.T) {
+	k := ecKey()
+	srv := httptest.NewServer(newIssuer(t, issued{"1", k}))
+	defer srv.Close()
+	v := newVerifier(t, Options{JWKSURL: srv.URL})
+	verify(t, v, rs256(t, "1", k), nil)
+
+	// Nobody listens where this one looks.
+	gone := httptest.NewServer(nil)
+	gone.Close()
+	w := newVerifier(t, Options{JWKSURL: gone.URL})
+	verify(t, w, rs256(t, "1", k), ErrUnavailable)
+}
+
+func TestLogsOnlyChanges(t *testing.T) {
+	k := ecKey()
+	synctest.Test(t, func(t *testing.T) {
+		var log strings.Builder
+		s := newIssuer(t, issued{"1", k})
+		s.fail(http.StatusNotFound)
+		v := newVerifier(t, Options{
+			JWKSURL: "https://issuer.example/jwks?key=hidden", HTTPClient: &http.Client{Transport: s},
+			Logger: slog.New(slog.NewTextHandler(&log, nil)),
+		})
+		time.Sleep(time.Hour)
+		s.publish(t, issued{"1", k})
+		time.Sleep(time.Hour)
+		s.fail(http.StatusNotFound)
+		time.Sleep(time.Hour)
+		v.Close()
+		want := []string{"WARN", "INFO", "WARN"}
+		lines := strings.Split(strings.TrimSpace(log.String()), "\n")
+		if len(lines) != len(want) || strings.Contains(log.String(), "hidden") {
+			t.Fatalf("log:\n%s\nwant %v and no query", log.String(), want)
+		}
+		for i, level := range want {
+			if !strings.Contains(lines[i], "level="+level) {
+				t.Errorf("line %d: %s, want %s", i, lines[i], level)
+			}
+		}
+	})
+}
+
+// FuzzReadKeys: nothing that is taken can be used for anything but verifying.
+func FuzzReadKeys(f *testing.F) {
+	f.Add([]byte(`{"keys":[{"kty":"oct","k":"c2VjcmV0","kid":"1"}]}`))
+	f.Add([]byte(`{"keys":[{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo","kid":"1"}]}`))
+	f.Add([]byte(`{"keys":[{"kty":"RSA","n":"AQAB","e":"AQAB","use":"sig"}]}`))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		set, err := readKeys(t.Context(), body)
+		if err != nil {
+			return
+		}
+		keys, err := set.find(&jwt.Token{Header: map[string]any{}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		all, ok := keys.(jwt.VerificationKeySet)
+		if !ok || len(all.Keys) == 0 {
+			t.Fatalf("%T with no keys", keys)
+		}
+		for _, key := range all.Keys {
+			if _, secret := key.([]byte); secret {
+				t.Fatal("a secret was taken")
+			}
+		}
+	})
+}
