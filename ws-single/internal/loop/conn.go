@@ -1,0 +1,107 @@
+package loop
+
+import (
+	"github.com/adred-codev/ws_poc/ws-single/internal/auth"
+	"github.com/adred-codev/ws_poc/ws-single/internal/history"
+	"github.com/adred-codev/ws_poc/ws-single/internal/kit/wire"
+	"github.com/adred-codev/ws_poc/ws-single/internal/socket"
+	"github.com/adred-codev/ws_poc/ws-single/internal/subscription"
+)
+
+// ref names a connection to other goroutines: its slot is used again, with the
+// next generation.
+type ref struct {
+	slot, gen uint32
+}
+
+// conn is one client, from its upgrade to the release of its descriptor.
+type conn struct {
+	ref
+	sock *socket.Conn
+	subs *subscription.Set
+	in   *sink // what its reading goroutine talks to
+
+	// Where it stands. A live connection is at the end of the history but for
+	// what it is due, a list in Loop.due. One that is pulled has missed
+	// something, or has a replay, or a full socket.
+	due      dueList
+	pulled   bool
+	missed   bool   // there are entries for it from number at on
+	at       uint64 // the first of them
+	main     *history.Reader
+	replay   *replay
+	awaiting *awaiting // a subscribe whose cursor is ahead
+
+	// What it was sent.
+	seq      uint64 // data messages whose first byte the kernel took
+	merged   uint64
+	replayed uint64
+
+	// Its socket.
+	rest    []byte    // of a frame that the kernel took a part of
+	control []control // frames that are no data, in order
+	full    bool      // no room, and a goroutine waits for it
+
+	queued  uint8 // in which of the loop's queues it is
+	leaving bool  // it was told that it will be closed
+	closing stage
+
+	// Deadlines on the loop's clock, ms; 0: none.
+	wakeAt  int64 // when the wheel looks at it next
+	pingAt  int64
+	pongBy  int64
+	stallBy int64
+	closeBy int64
+	code    wire.CloseCode // it closes with
+	reason  string
+
+	commands bucket
+	flood    bucket
+	errors   []int64 // when the last ten errors were
+	beatAt   int64   // the last heartbeat that was free
+
+	identity auth.Identity
+	place    Place
+	name     string // as in its welcome
+}
+
+// stage is how far a close has come.
+type stage uint8
+
+const (
+	open      stage = iota
+	finishing       // closes once it has been sent everything
+	closed          // the close frame is out; waiting for the client to hang up
+)
+
+const (
+	inSweep uint8 = 1 << iota
+	inPulls
+)
+
+// position is the number from which on it was sent nothing: exact for a
+// connection without anything due.
+func (l *Loop) position(c *conn) uint64 {
+	if c.missed {
+		return c.at
+	}
+	return l.log.Next()
+}
+
+// cursor says, for each event of its subscriptions, where a connection stands
+// whose main position is at and whose replay's position is replayAt.
+func (l *Loop) cursor(c *conn, at, replayAt uint64) wire.Cursor {
+	cur := make(wire.Cursor)
+	for _, e := range c.subs.Events() {
+		if c.replay.covers(e) {
+			cur[l.events[e]] = l.replayPosition(c.replay, e, replayAt)
+		} else {
+			cur[l.events[e]] = l.log.Position(e, at)
+		}
+	}
+	return cur
+}
+
+func (c *conn) totals() wire.Totals {
+	return wire.Totals{Sent: c.seq, Merged: c.merged, Replayed: c.replayed}
+}

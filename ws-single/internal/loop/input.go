@@ -1,0 +1,133 @@
+package loop
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"time"
+
+	"github.com/adred-codev/ws_poc/ws-single/internal/auth"
+	"github.com/adred-codev/ws_poc/ws-single/internal/kit/wire"
+	"github.com/adred-codev/ws_poc/ws-single/internal/socket"
+)
+
+// input is what another goroutine tells the loop.
+type input struct {
+	kind    inputKind
+	ref     ref
+	cmd     wire.Command
+	err     error
+	payload []byte
+	end     socket.End
+	newcome *Newcomer
+	who     auth.Identity
+	run     func()
+}
+
+type inputKind uint8
+
+const (
+	inOpen    inputKind = iota // newcome
+	inCommand                  // cmd, or err; who for an auth
+	inBinary
+	inPing // payload
+	inRoom // the socket has room again
+	inEnd  // end
+	inCall // run
+)
+
+// maxInputs bounds what waits for the loop; then reading goroutines wait, and
+// with them their clients.
+const maxInputs = 4096
+
+// put hands an input to the loop. After the loop's end it is dropped.
+func (l *Loop) put(in input) {
+	select {
+	case l.inputs <- in:
+	case <-l.done:
+	}
+}
+
+// sink is what a reading goroutine talks to: it parses there and hands the loop
+// what is ready to be done.
+type sink struct {
+	loop  *Loop
+	ref   ref
+	muted atomic.Bool // the connection is being closed; set by the loop
+}
+
+// Text parses a command. A token is verified here: that may ask a key server.
+func (s *sink) Text(p []byte) {
+	if s.muted.Load() {
+		return
+	}
+	cmd, err := wire.ParseCommand(p)
+	in := input{kind: inCommand, ref: s.ref, cmd: cmd, err: err}
+	if err == nil && cmd.Type == wire.TypeAuth && s.loop.o.Verify != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), verifyTimeout)
+		in.who, in.err = s.loop.o.Verify(ctx, cmd.Token)
+		cancel()
+		if in.err != nil {
+			in.err = errors.Join(errToken, in.err)
+		}
+		in.cmd.Token = ""
+	}
+	s.loop.put(in)
+}
+
+const verifyTimeout = 3 * time.Second
+
+var errToken = errors.New("verify token")
+
+// Binary reports a binary message.
+func (s *sink) Binary() {
+	if !s.muted.Load() {
+		s.loop.put(input{kind: inBinary, ref: s.ref})
+	}
+}
+
+// Ping asks for a pong.
+func (s *sink) Ping(payload []byte) {
+	if !s.muted.Load() {
+		s.loop.put(input{kind: inPing, ref: s.ref, payload: payload})
+	}
+}
+
+// End reports that reading ended.
+func (s *sink) End(e socket.End) {
+	s.loop.put(input{kind: inEnd, ref: s.ref, end: e})
+}
+
+// handle does what an input asks for.
+func (l *Loop) handle(in *input) {
+	switch in.kind {
+	case inOpen:
+		l.welcome(in.newcome)
+		return
+	case inCall:
+		in.run()
+		return
+	}
+	c := l.conns[in.ref.slot]
+	if c == nil || c.gen != in.ref.gen {
+		return // released meanwhile
+	}
+	switch in.kind {
+	case inEnd:
+		l.ended(c, in.end)
+	case inRoom:
+		l.room(c)
+	default:
+		if c.closing != open {
+			return
+		}
+		switch in.kind {
+		case inCommand:
+			l.command(c, in)
+		case inBinary:
+			l.closeAfter(c, wire.CloseBadRequest, "binary frames are not used: send JSON text", farewellTime)
+		case inPing:
+			l.reply(c, control{kind: controlPong, payload: in.payload})
+		}
+	}
+}

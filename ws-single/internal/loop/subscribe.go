@@ -1,0 +1,260 @@
+package loop
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/adred-codev/ws_poc/ws-single/internal/history"
+	"github.com/adred-codev/ws_poc/ws-single/internal/kit/wire"
+)
+
+// awaiting is a subscribe whose cursor is ahead of what was read here.
+type awaiting struct {
+	cmd   wire.Command
+	until int64 // on the loop's clock; then it is Unavailable
+	asked bool  // where the log ends; what lies beyond is lost
+	short map[string]bool
+}
+
+// aheadTime is how long a subscribe waits for its cursor to be read.
+const aheadTime = 5000 // ms
+
+// subscribe adds channels: all of them or, with an error, none.
+func (l *Loop) subscribe(c *conn, cmd *wire.Command) {
+	if code, message := l.subscribable(c, cmd); code != "" {
+		l.refuse(c, cmd, code, message)
+		return
+	}
+	if cmd.Cursor == nil {
+		l.begin(c, cmd, nil, nil)
+		return
+	}
+	l.resume(c, &awaiting{cmd: *cmd, until: l.clock.now + aheadTime})
+}
+
+// subscribable says why a subscribe is refused, or nothing.
+func (l *Loop) subscribable(c *conn, cmd *wire.Command) (wire.ErrorCode, string) {
+	added := 0
+	for i, p := range cmd.Patterns {
+		if p.Event != "*" {
+			if _, ok := l.index.EventIndex(p.Event); !ok {
+				return wire.ChannelInvalid, fmt.Sprintf("%s: this server has no event %q", cmd.Channels[i], p.Event)
+			}
+		}
+		if !c.identity.Allows(p) && l.o.Verify != nil {
+			return wire.Forbidden, fmt.Sprintf("%s: the token does not cover it", cmd.Channels[i])
+		}
+		if !c.subs.Has(p) {
+			added++
+		}
+	}
+	if limit := l.o.Limits.Channels; limit > 0 && c.subs.Count()+added > limit {
+		return wire.ChannelLimit, fmt.Sprintf("%d channels would be held, %d are allowed: unsubscribe from some first",
+			c.subs.Count()+added, limit)
+	}
+	if cmd.Cursor == nil && cmd.Last == 0 {
+		return "", ""
+	}
+	for name := range cmd.Cursor {
+		if e, ok := l.index.EventIndex(name); ok && c.subs.HoldsEvent(e) {
+			return wire.BadRequest, fmt.Sprintf(
+				"cursor: the connection holds a channel of %s already: leave %s out of the cursor", name, name)
+		}
+	}
+	if cmd.Last > 0 {
+		for i, p := range cmd.Patterns {
+			if p.Symbol != "*" && p.Event != "*" && c.subs.Gets(p.Symbol, p.Event) {
+				return wire.BadRequest, fmt.Sprintf("last: the connection gets %s already: leave it out", cmd.Channels[i])
+			}
+		}
+	}
+	if c.replay != nil || c.awaiting != nil {
+		return wire.Busy, "a replay is not complete: send it again after replay_complete"
+	}
+	return "", ""
+}
+
+// resume judges a cursor event by event. While one is ahead of what was read
+// here and lies within the log, the subscribe waits.
+func (l *Loop) resume(c *conn, a *awaiting) {
+	var found []resumed
+	var lost []string
+	ahead := make(map[int][]int32)
+	for name, pos := range a.cmd.Cursor {
+		e, known := l.index.EventIndex(name)
+		if !matches(a.cmd.Patterns, name) {
+			continue
+		}
+		if !known {
+			lost = append(lost, name)
+			continue
+		}
+		verdict, partitions := l.log.Recoverable(e, pos)
+		switch {
+		case verdict == history.Lost || a.short[name]:
+			lost = append(lost, name)
+		case verdict == history.Ahead:
+			ahead[e] = partitions
+		default:
+			found = append(found, resumed{event: e, from: pos})
+		}
+	}
+	if len(ahead) > 0 {
+		l.await(c, a, ahead)
+		return
+	}
+	c.awaiting = nil
+	slices.Sort(lost)
+	l.begin(c, &a.cmd, found, lost)
+}
+
+// matches reports whether a pattern of the set matches channels of the event.
+func matches(patterns []wire.Pattern, event string) bool {
+	return slices.ContainsFunc(patterns, func(p wire.Pattern) bool { return p.Event == event || p.Event == "*" })
+}
+
+func (l *Loop) await(c *conn, a *awaiting, ahead map[int][]int32) {
+	if c.awaiting == nil {
+		c.awaiting = a
+		l.waiting = append(l.waiting, c.ref)
+		l.wake(c, a.until)
+	}
+	if !a.asked {
+		a.asked = true
+		l.askEnds(c, ahead)
+	}
+}
+
+// askEnds asks Kafka where the log ends, in a goroutine of its own.
+func (l *Loop) askEnds(c *conn, ahead map[int][]int32) {
+	r := c.ref
+	for e, partitions := range ahead {
+		if len(partitions) == 0 {
+			continue
+		}
+		l.started.Go(func() {
+			ctx, cancel := context.WithTimeout(l.context, aheadTime*time.Millisecond)
+			defer cancel()
+			ends, err := l.source.Ends(ctx, e, partitions)
+			if err != nil {
+				return // the subscribe's own deadline answers
+			}
+			l.put(input{kind: inCall, run: func() { l.knowEnds(r, e, partitions, ends) }})
+		})
+	}
+}
+
+// knowEnds gives up an event whose cursor lies beyond the log's end.
+func (l *Loop) knowEnds(r ref, event int, partitions []int32, ends []int64) {
+	c := l.conns[r.slot]
+	if c == nil || c.gen != r.gen || c.awaiting == nil {
+		return
+	}
+	name := l.events[event]
+	pos := c.awaiting.cmd.Cursor[name]
+	for i, p := range partitions {
+		if pos.Last(p) >= ends[i] {
+			if c.awaiting.short == nil {
+				c.awaiting.short = make(map[string]bool)
+			}
+			c.awaiting.short[name] = true
+		}
+	}
+	l.retry(c)
+}
+
+// retry looks again at a subscribe that waits.
+func (l *Loop) retry(c *conn) {
+	a := c.awaiting
+	if code, message := l.stillSubscribable(c, &a.cmd); code != "" {
+		c.awaiting = nil
+		l.refuse(c, &a.cmd, code, message)
+		return
+	}
+	l.resume(c, a)
+	if c.awaiting != nil && l.clock.now >= a.until {
+		c.awaiting = nil
+		l.refuse(c, &a.cmd, wire.Unavailable, "the cursor is ahead of what this server has read: send it again")
+	}
+}
+
+func (l *Loop) stillSubscribable(c *conn, cmd *wire.Command) (wire.ErrorCode, string) {
+	a := c.awaiting
+	c.awaiting = nil
+	code, message := l.subscribable(c, cmd)
+	c.awaiting = a
+	return code, message
+}
+
+// retryAll looks at all subscribes that wait, after something was read.
+func (l *Loop) retryAll() {
+	waiting := l.waiting
+	l.waiting = l.waiting[:0]
+	for _, r := range waiting {
+		c := l.conns[r.slot]
+		if c == nil || c.gen != r.gen || c.awaiting == nil || c.closing != open {
+			continue
+		}
+		l.retry(c)
+		if c.awaiting != nil {
+			l.waiting = append(l.waiting, r)
+		}
+	}
+}
+
+// begin carries a subscribe out: from here on nothing can fail.
+func (l *Loop) begin(c *conn, cmd *wire.Command, found []resumed, lost []string) {
+	l.count(cmd.Type, "")
+	ack := &wire.SubscriptionAck{ID: cmd.ID, Subscribed: cmd.Channels, Resumed: cmd.Cursor != nil, Lost: lost}
+	if cmd.Cursor != nil || cmd.Last > 0 {
+		l.pullFrom(c)
+	}
+	l.closeReaders(c)
+	c.subs.Add(cmd.Patterns)
+	ack.Count = c.subs.Count()
+	switch {
+	case cmd.Cursor != nil:
+		if len(lost) == 0 {
+			l.stats.Recovered++
+		} else {
+			l.stats.LostResumes++
+		}
+		l.beginResume(c, cmd, found)
+	case cmd.Last > 0:
+		l.beginNewest(c, cmd)
+	}
+	l.reply(c, control{kind: controlAck, ack: ack})
+}
+
+func (l *Loop) beginResume(c *conn, cmd *wire.Command, found []resumed) {
+	r := &replay{id: cmd.ID, resumed: found, bound: l.log.Next()}
+	r.at = r.bound
+	for i := range found {
+		found[i].starts = l.log.Starts(found[i].event, found[i].from)
+		for _, n := range found[i].starts {
+			r.at = min(r.at, n)
+		}
+	}
+	c.replay = r
+	if r.at < r.bound {
+		r.reader = l.openReplay(c, r.at)
+		r.at, _ = r.reader.Peek() // the first that it really brings
+	}
+}
+
+func (l *Loop) beginNewest(c *conn, cmd *wire.Command) {
+	r := &replay{id: cmd.ID, newest: cmd.Last, bound: l.position(c)}
+	for _, p := range cmd.Patterns {
+		if p.Symbol == "*" || p.Event == "*" {
+			continue
+		}
+		if id, ok := l.index.Find(p); ok {
+			r.channels = append(r.channels, id)
+		}
+	}
+	c.replay = r
+	r.reader = l.openReplay(c, 0)
+	r.at, _ = r.reader.Peek()
+}

@@ -1,0 +1,194 @@
+package loop
+
+import (
+	"context"
+	"runtime"
+	"time"
+
+	"github.com/adred-codev/ws_poc/ws-single/internal/kit/wire"
+)
+
+const (
+	maxHandled = 512 // inputs a turn
+	maxSweep   = 64  // connections a turn serves
+	maxPulls   = 8   // connections a turn pulls while others are to be served
+)
+
+// Run owns everything until ctx is done, and then resets what connections are
+// left: to drain them first is the caller's to ask for.
+func (l *Loop) Run(ctx context.Context) error {
+	l.context = ctx
+	defer l.stop()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for ctx.Err() == nil {
+		if l.turn() {
+			runtime.Gosched()
+			continue
+		}
+		timer.Reset(l.idle())
+		select {
+		case in := <-l.inputs:
+			l.early = append(l.early, in)
+		case l.batch = <-l.source.Batches():
+			l.item = 0
+		case <-timer.C:
+		case <-ctx.Done():
+		}
+	}
+	return nil
+}
+
+// turn does a bounded part of what there is to do, in an order that matters:
+// what clients sent is taken in before their deadlines are judged, and what
+// Kafka brought is marked before connections are served, so that each gets all
+// it is due in one send. It reports whether there is more.
+func (l *Loop) turn() bool {
+	l.wall = l.clock.step()
+	for i := range l.early {
+		l.handle(&l.early[i])
+	}
+	l.early = l.early[:0]
+	more := l.handleInputs()
+	l.take()
+	more = l.log.Evict(l.clock.now, maxEvicted) || more
+	l.closePaced()
+	l.wheel.turn(l.clock.now, func(t timer) {
+		if c := l.conns[t.ref.slot]; c != nil && c.gen == t.ref.gen && c.wakeAt == t.at {
+			c.wakeAt = 0
+			l.check(c)
+		}
+	})
+	served := 0
+	if l.flushDue() {
+		served = l.sweep(maxSweep)
+	}
+	pulls := maxPulls
+	if served == 0 {
+		pulls = maxSweep
+	}
+	l.pull(pulls)
+
+	end := time.Now()
+	if l.sample != 0 {
+		l.stats.latency.observe(max(0, float64(end.UnixMilli()-l.sample)/1000))
+		l.sample = 0
+	}
+	l.stats.turned(end.Sub(l.wall))
+	if since := end.Sub(l.published); since >= time.Second {
+		l.everySecond(end, since)
+	}
+	return more || l.batch != nil || l.pulls.len() > 0 || l.sweeps.len() > 0 && l.flushAt == 0
+}
+
+func (l *Loop) handleInputs() bool {
+	for range maxHandled {
+		select {
+		case in := <-l.inputs:
+			l.handle(&in)
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+// flushDue reports whether marked connections are to be served now. With a
+// flush interval, one write carries all that came in it.
+func (l *Loop) flushDue() bool {
+	if l.o.FlushInterval <= 0 {
+		return true
+	}
+	switch {
+	case l.sweeps.len() == 0:
+		l.flushAt = 0
+	case l.flushAt == 0 && !l.flushing:
+		l.flushAt = l.clock.now + max(1, l.o.FlushInterval.Milliseconds())
+	case l.flushAt != 0 && l.clock.now >= l.flushAt:
+		l.flushAt, l.flushing = 0, true
+	}
+	if l.sweeps.len() == 0 {
+		l.flushing = false
+	}
+	return l.flushing
+}
+
+// idle is how long there is nothing to do unless somebody says so.
+func (l *Loop) idle() time.Duration {
+	wait := time.Second - time.Since(l.published)
+	until := func(at int64) {
+		wait = min(wait, time.Duration(at-l.clock.now)*time.Millisecond)
+	}
+	if l.held > 0 {
+		until(l.wheel.next())
+	}
+	if l.flushAt != 0 {
+		until(l.flushAt)
+	}
+	if len(l.pacers) > 0 {
+		until(l.clock.now + paceMS)
+	}
+	return max(wait, 0)
+}
+
+// paceMS is how finely closes are spread.
+const paceMS = 5
+
+// everySecond is what is looked at seldom.
+func (l *Loop) everySecond(now time.Time, since time.Duration) {
+	l.publish(now, since)
+	l.published = now
+	if l.o.Shed != nil {
+		if over := l.o.Shed(); over > 0 {
+			l.shed(over)
+		}
+	}
+}
+
+// shed closes those furthest behind until about so many bytes are free: what
+// the kernel holds for them.
+func (l *Loop) shed(over int64) {
+	const each = 64 << 10 // a full socket's share, both sides' buffers apart
+	for n := over/each + 1; n > 0; n-- {
+		var furthest *conn
+		for _, c := range l.conns {
+			if c != nil && c.full && c.closing == open && (furthest == nil || l.position(c) < l.position(furthest)) {
+				furthest = c
+			}
+		}
+		if furthest == nil {
+			return
+		}
+		l.closeNow(furthest, wire.CloseOverloaded, "server overloaded", true)
+		l.release(furthest)
+	}
+}
+
+// stop resets what is left and waits for the goroutines of all connections.
+func (l *Loop) stop() {
+	close(l.done)
+	for _, c := range l.conns {
+		if c != nil {
+			c.in.muted.Store(true)
+			c.sock.Reset()
+			l.release(c)
+		}
+	}
+	for {
+		select {
+		case in := <-l.inputs:
+			if in.kind == inOpen {
+				_ = in.newcome.Sock.Close()
+				in.newcome.Place.Release()
+			}
+			continue
+		default:
+		}
+		break
+	}
+	if l.batch != nil {
+		l.source.Release(l.batch)
+		l.batch = nil
+	}
+	l.started.Wait()
+}

@@ -1,0 +1,46 @@
+package loop
+
+// wheel is one timer for all connections: it holds, for each tick of the next
+// hundred seconds, whom to look at. A connection whose deadline was moved is
+// looked at in vain, which is cheaper than taking it out.
+type wheel struct {
+	ticks [wheelTicks][]timer
+	tick  int64 // the last one that was turned
+	spare []timer
+}
+
+type timer struct {
+	ref ref
+	at  int64
+}
+
+const (
+	tickMS     = 100
+	wheelTicks = 1024
+)
+
+// add has the wheel look at ref at a time of the loop's clock, at the latest.
+// What lies further ahead than the wheel reaches is looked at early.
+func (w *wheel) add(r ref, at int64) {
+	t := (at + tickMS - 1) / tickMS
+	t = min(max(t, w.tick+1), w.tick+wheelTicks-1)
+	slot := &w.ticks[t%wheelTicks]
+	*slot = append(*slot, timer{r, at})
+}
+
+// turn calls look for everything that is due by now.
+func (w *wheel) turn(now int64, look func(timer)) {
+	for w.tick < now/tickMS {
+		w.tick++
+		slot := &w.ticks[w.tick%wheelTicks]
+		due := *slot
+		*slot = w.spare[:0]
+		for _, t := range due {
+			look(t)
+		}
+		w.spare = due[:0]
+	}
+}
+
+// next is when the wheel turns next.
+func (w *wheel) next() int64 { return (w.tick + 1) * tickMS }

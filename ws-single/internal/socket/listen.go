@@ -1,0 +1,133 @@
+package socket
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Options of a listener's connections.
+type Options struct {
+	// StallTimeout is how long a socket may take nothing. The kernel gives up a
+	// connection whose bytes nobody acknowledges 10 s after that.
+	StallTimeout time.Duration
+	// MessageTimeout is how long a message may take from its first byte on.
+	MessageTimeout time.Duration
+	// ReusePort lets several processes listen on one port.
+	ReusePort bool
+	// HalfOpen bounds the connections that are not upgraded yet.
+	HalfOpen int
+}
+
+// notSentLowWater is how much the kernel queues on a socket before it says
+// "full": by default a socket that nobody reads takes 4.2 MB, an hour of
+// messages, before it says so.
+const notSentLowWater = 16 << 10
+
+// Listener accepts connections as *Conn.
+type Listener struct {
+	net.Listener
+	halfOpen *halfOpen
+	options  Options
+}
+
+// Listen opens addr. The kernel's bounds are set on the listening socket, from
+// which accepted ones inherit them.
+func Listen(ctx context.Context, addr string, o Options) (*Listener, error) {
+	lc := net.ListenConfig{
+		KeepAlive: -1, // the protocol's own pings find dead peers
+		Control: func(_, _ string, rc syscall.RawConn) error {
+			var err error
+			if e := rc.Control(func(fd uintptr) { err = setOptions(int(fd), o) }); e != nil {
+				return e
+			}
+			return err
+		},
+	}
+	l, err := lc.Listen(ctx, "tcp", addr)
+	if err != nil {
+		return nil, err
+	}
+	return &Listener{Listener: l, halfOpen: newHalfOpen(o.HalfOpen), options: o}, nil
+}
+
+func setOptions(fd int, o Options) error {
+	if err := unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, notSentLowWater); err != nil {
+		return fmt.Errorf("set TCP_NOTSENT_LOWAT: %w", err)
+	}
+	timeout := int((o.StallTimeout + 10*time.Second).Milliseconds())
+	if err := unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, timeout); err != nil {
+		return fmt.Errorf("set TCP_USER_TIMEOUT: %w", err)
+	}
+	if o.ReusePort {
+		if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEPORT, 1); err != nil {
+			return fmt.Errorf("set SO_REUSEPORT: %w", err)
+		}
+	}
+	return nil
+}
+
+// Accept returns the next connection, a *Conn. It waits while too many are not
+// upgraded yet: the kernel's backlog is the queue.
+func (l *Listener) Accept() (net.Conn, error) {
+	if err := l.halfOpen.enter(); err != nil {
+		return nil, err
+	}
+	nc, err := l.Listener.Accept()
+	if err != nil {
+		l.halfOpen.leave(nil)
+		return nil, err
+	}
+	tcp := nc.(*net.TCPConn)
+	c := &Conn{Conn: nc, tcp: tcp, limit: l.halfOpen, messageTimeout: l.options.MessageTimeout}
+	if c.raw, err = tcp.SyscallConn(); err == nil {
+		err = c.raw.Control(func(fd uintptr) { c.fd = int(fd) })
+	}
+	if err != nil {
+		_ = c.Close()
+		return nil, err
+	}
+	return c, nil
+}
+
+// Close stops accepting.
+func (l *Listener) Close() error {
+	l.halfOpen.close()
+	return l.Listener.Close()
+}
+
+// halfOpen counts the connections between accept and upgrade, so that clients
+// who never finish a handshake cannot use up the descriptors. Safe for
+// concurrent use.
+type halfOpen struct {
+	slots  chan struct{}
+	closed chan struct{}
+	once   sync.Once
+}
+
+func newHalfOpen(n int) *halfOpen {
+	return &halfOpen{slots: make(chan struct{}, n), closed: make(chan struct{})}
+}
+
+func (h *halfOpen) enter() error {
+	select {
+	case h.slots <- struct{}{}:
+		return nil
+	case <-h.closed:
+		return net.ErrClosed
+	}
+}
+
+// leave gives c's place back, once; a nil c is an accept that failed.
+func (h *halfOpen) leave(c *Conn) {
+	if c == nil || c.counted.CompareAndSwap(false, true) {
+		<-h.slots
+	}
+}
+
+func (h *halfOpen) close() { h.once.Do(func() { close(h.closed) }) }
