@@ -18,8 +18,8 @@ const STABLE_MS = 5_000;
 const TOKEN_MARGIN_MS = 30_000;
 /** setTimeout takes no more; a timer set for longer would fire at once. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
-/** What a subscribe takes besides its channels and cursor, rounded up. */
-const COMMAND_BYTES = 128;
+/** What a command takes besides its channels and positions, at most. */
+const COMMAND_BYTES = 80;
 
 const CLOSE_DRAIN = 4000;
 const CLOSE_REBALANCE = 4005;
@@ -203,8 +203,9 @@ export class Client {
   #call(type, channels, last) {
     const promise = new Promise((resolve, reject) => {
       // Refused here: ten such errors within a minute would cost the connection.
-      const valid = channels === null || (Array.isArray(channels) && channels.length > 0 && channels.every((c) => typeof c === 'string'));
-      if (!valid || !Number.isInteger(last) || last < 0 || last > 100) {
+      const all = type === 'unsubscribe' && channels === null;
+      const listed = Array.isArray(channels) && channels.length > 0 && channels.every((channel) => typeof channel === 'string');
+      if (!(all || listed) || !Number.isInteger(last) || last < 0 || last > 100) {
         reject(new ClientError('BAD_REQUEST', `${type} wants a list of channels, and last from 1 to 100`));
         return;
       }
