@@ -15,3 +15,5 @@
 // set, why it cannot be, and what would be right. A secret's value is in no
 // error and no output.
 package config
+
+//go:generate go test . -run ^TestReadmeTable$ -update

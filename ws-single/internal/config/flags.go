@@ -63,5 +63,7 @@ func flagError(flags *flag.FlagSet, err error) error {
 		}
 		return errorf("--"+m[2]+"="+shown(m[1]), "", "%s", why)
 	}
-	return errorf("command line", "", "%s", message)
+	// Without a value: it may be a secret.
+	message, _, _ = strings.Cut(message, "=")
+	return errorf("command line", "", "%s: write --flag=value", message)
 }

@@ -3,6 +3,7 @@ package config
 import (
 	"flag"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -96,7 +97,7 @@ func (l *loader) readFile(path string) error {
 	lines := map[string]int{}
 	for _, a := range all {
 		source := fromFile(path, a.line)
-		if err := l.checkName(a.name, source); err != nil {
+		if err := l.checkName(a.name, a.value, source); err != nil {
 			return err
 		}
 		if !l.known(a.name) {
@@ -119,7 +120,7 @@ func (l *loader) readEnvironment(environ []string) error {
 		if !ok {
 			continue
 		}
-		if err := l.checkName(name, fromEnvironment); err != nil {
+		if err := l.checkName(name, value, fromEnvironment); err != nil {
 			return err
 		}
 		if l.known(name) {
@@ -135,14 +136,14 @@ func (l *loader) known(name string) bool {
 
 // checkName refuses an unknown name in this server's name space: a misspelt
 // setting must not be a setting left at its default.
-func (l *loader) checkName(name string, source Source) error {
+func (l *loader) checkName(name, value string, source Source) error {
 	if why, ok := elsewhere[name]; ok {
 		return errorf(name, source, "%s", why)
 	}
 	if l.known(name) || !strings.HasPrefix(name, "WS_") && !strings.HasPrefix(name, "KAFKA_") {
 		return nil
 	}
-	if injected(name) {
+	if injected(name, value) {
 		return errorf(name, source, "no such setting, but what Kubernetes injects for a Service of that name: set enableServiceLinks: false in the Pod")
 	}
 	var known []string
@@ -154,10 +155,11 @@ func (l *loader) checkName(name string, source Source) error {
 
 // injected knows the names of Kubernetes' service links
 // (kubernetes.io/docs/concepts/containers/container-environment).
-func injected(name string) bool {
-	return strings.HasSuffix(name, "_SERVICE_HOST") || strings.Contains(name, "_SERVICE_PORT") ||
-		strings.HasSuffix(name, "_PORT") || strings.Contains(name, "_PORT_")
+func injected(name, value string) bool {
+	return serviceLink.MatchString(name) || strings.HasSuffix(name, "_PORT") && strings.Contains(value, "://")
 }
+
+var serviceLink = regexp.MustCompile(`_SERVICE_HOST$|_SERVICE_PORT(_.+)?$|_PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?$`)
 
 func (l *loader) set(c *Config, s Setting) error {
 	r, ok := l.values[s.Name]

@@ -94,17 +94,20 @@ func broker() kind[string] {
 	}
 }
 
+// nullOrigin is what sandboxed pages and files send.
+const nullOrigin = "null"
+
 // origin reads one item of an exact allow-list and writes it as a browser does
 // in its Origin header (RFC 6454, section 6.1): lower case, no default port.
 func origin() kind[string] {
 	return kind[string]{
 		parse: func(s string) (string, error) {
 			const right = "write scheme://host or scheme://host:port, such as https://example.com"
-			switch {
-			case strings.Contains(s, "*"):
+			if s == nullOrigin {
+				return s, nil
+			}
+			if strings.Contains(s, "*") {
 				return "", errors.New("origins are compared exactly, there is no wildcard: " + right)
-			case strings.EqualFold(s, "null"):
-				return "", errors.New("null is the origin of every sandboxed page: " + right)
 			}
 			u, err := url.Parse(s)
 			if err != nil || u.Scheme == "" || u.Host == "" || u.Opaque != "" {
@@ -114,19 +117,19 @@ func origin() kind[string] {
 			if !validHost(host) {
 				return "", errors.New("not an origin: " + right + " (a name outside ASCII in its xn-- form)")
 			}
-			if strings.Contains(host, ":") {
-				host = "[" + host + "]"
-			}
-			if scheme == "http" && port == "80" || scheme == "https" && port == "443" {
-				port = ""
-			}
-			if port != "" {
-				if n, err := parsePort(port); err != nil || n == 0 {
-					return "", errors.New("the port must be a number from 1 to 65535")
-				}
-				host += ":" + port
+			if a, err := netip.ParseAddr(host); err == nil && a.Is6() {
+				host = "[" + a.WithZone("").String() + "]"
 			}
 			o := scheme + "://" + host
+			if port != "" {
+				n, err := parsePort(port)
+				if err != nil || n == 0 {
+					return "", errors.New("the port must be a number from 1 to 65535")
+				}
+				if !(scheme == "http" && n == 80 || scheme == "https" && n == 443) {
+					o += ":" + strconv.Itoa(n)
+				}
+			}
 			if u.Path != "" || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || u.User != nil || strings.HasSuffix(s, "#") {
 				return "", errors.New("an origin ends with host and port: write " + o)
 			}

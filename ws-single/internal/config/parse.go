@@ -235,17 +235,21 @@ func list[T any](item kind[T]) kind[[]T] {
 	return kind[[]T]{
 		empty: true,
 		parse: func(s string) ([]T, error) {
-			var items []T
-			var seen []string
 			if strings.TrimSpace(s) == "" {
 				return nil, nil
 			}
-			for part := range strings.SplitSeq(s, ",") {
+			parts := strings.Split(s, ",")
+			var items []T
+			var seen []string
+			for _, part := range parts {
 				part = strings.TrimSpace(part)
 				if part == "" {
 					return nil, errors.New("has an empty item: part the items by one comma each")
 				}
 				v, err := item.parse(part)
+				if err != nil && len(parts) == 1 {
+					return nil, err
+				}
 				if err != nil {
 					return nil, fmt.Errorf("item %q: %w", part, err)
 				}
@@ -266,6 +270,12 @@ func list[T any](item kind[T]) kind[[]T] {
 			return strings.Join(shown, ",")
 		},
 	}
+}
+
+// atLeastOne is a list that must not be empty.
+func atLeastOne[T any](k kind[[]T]) kind[[]T] {
+	k.empty = false
+	return k
 }
 
 // orOff adds the word off, for the zero value.

@@ -70,7 +70,7 @@ func (c *Config) checkListeners() error {
 	adminHost, adminPort, _ := net.SplitHostPort(c.AdminAddr)
 	all := func(host string) bool { return host == "" || host == "0.0.0.0" || host == "::" }
 	if port == adminPort && port != "0" && (host == adminHost || all(host) || all(adminHost)) {
-		return c.Wrong("WS_ADMIN_ADDR", "the port is %s's too: give the admin address another one, such as 127.0.0.1:3902", c.show("WS_ADDR"))
+		return c.Wrong("WS_ADMIN_ADDR", "has the port of %s: give it another one, such as 127.0.0.1:3902", c.show("WS_ADDR"))
 	}
 	if !c.AdminLoopback() && c.AdminToken == "" {
 		c.warn("%s is not on loopback and WS_ADMIN_TOKEN is not set: drain, rebalance and pprof are refused there", c.show("WS_ADMIN_ADDR"))
@@ -162,6 +162,9 @@ func (c *Config) checkMessageBytes() error {
 }
 
 func (c *Config) checkTokens() error {
+	if slices.Contains(c.AllowedOrigins, nullOrigin) {
+		c.warn("WS_ALLOWED_ORIGINS (%s) has null: any page can have itself loaded with that origin", c.sources["WS_ALLOWED_ORIGINS"])
+	}
 	if !c.TokensChecked() {
 		for _, name := range []string{"WS_JWT_ISSUER", "WS_JWT_AUDIENCE"} {
 			if c.sources[name] != fromDefault {
@@ -253,7 +256,7 @@ func headerToken(s string) error {
 // shorter one is found out from one token.
 func hmacKey(s string) error {
 	if len(s) < 32 {
-		return fmt.Errorf("%d bytes are too few for HS256, 32 are the least: make one by: openssl rand -hex 32", len(s))
+		return fmt.Errorf("%d bytes are too few, 32 are the least: make one by: openssl rand -hex 32", len(s))
 	}
 	return nil
 }
