@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"strings"
@@ -15,9 +16,10 @@ import (
 
 // topics are a test's own topics, one for each event.
 type topics struct {
-	brokers string
-	prefix  string
-	events  []string
+	brokers  string
+	prefix   string
+	events   []string
+	producer *kafka.Producer
 }
 
 func (tp topics) name(event string) string { return tp.prefix + "." + event }
@@ -32,13 +34,22 @@ func (tp topics) setting() string {
 }
 
 // nameTopics chooses names for topics without making them.
-func nameTopics(brokers string, events ...string) topics {
-	return topics{brokers: brokers, prefix: fmt.Sprintf("t%08x", rand.Uint32()), events: events}
+func nameTopics(t testing.TB, brokers string, events ...string) topics {
+	t.Helper()
+	tp := topics{brokers: brokers, prefix: fmt.Sprintf("t%08x", rand.Uint32()), events: events, producer: suite.producer}
+	if brokers != suite.brokers {
+		var err error
+		if tp.producer, err = newProducer(brokers); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(tp.producer.Close)
+	}
+	return tp
 }
 
 func makeTopics(t testing.TB, brokers string, partitions int, events ...string) topics {
 	t.Helper()
-	tp := nameTopics(brokers, events...)
+	tp := nameTopics(t, brokers, events...)
 	create(t, tp, partitions, events...)
 	return tp
 }
@@ -103,14 +114,6 @@ func padded(event, symbol string, n, size int) record {
 // broker has them all.
 func (tp topics) publish(t testing.TB, records ...record) []kafka.TopicPartition {
 	t.Helper()
-	p := suite.producer
-	if tp.brokers != suite.brokers {
-		var err error
-		if p, err = newProducer(tp.brokers); err != nil {
-			t.Fatal(err)
-		}
-		defer p.Close()
-	}
 	reports := make(chan kafka.Event, len(records))
 	for _, r := range records {
 		topic := tp.name(r.event)
@@ -127,11 +130,12 @@ func (tp topics) publish(t testing.TB, records ...record) []kafka.TopicPartition
 			m.TopicPartition.Partition = r.partition - 1
 		}
 		for {
-			err := p.Produce(m, reports)
+			err := tp.producer.Produce(m, reports)
 			if err == nil {
 				break
 			}
-			if kerr, ok := err.(kafka.Error); !ok || kerr.Code() != kafka.ErrQueueFull {
+			var full kafka.Error
+			if !errors.As(err, &full) || full.Code() != kafka.ErrQueueFull {
 				t.Fatal(err)
 			}
 			time.Sleep(time.Millisecond)

@@ -128,7 +128,7 @@ func (s *Server) WaitReady(ctx context.Context) error {
 func (s *Server) WaitStatus(ctx context.Context, path string, code int) error {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
-	last := "nothing"
+	var last string
 	for {
 		resp, err := s.Admin(ctx, http.MethodGet, path)
 		switch {

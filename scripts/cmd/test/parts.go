@@ -1,0 +1,146 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/adred-codev/ws_poc/scripts/internal/variant"
+)
+
+// part is one kind of test.
+type part struct {
+	name, about string
+	needs       []string // names of tools
+	full        bool     // only with --full, or by name
+	run         func(*job)
+}
+
+// parts are all parts, those that take longest first, so that the short ones
+// fill up what is left.
+func parts(variants []variant.Variant) []part {
+	kafka := []string{"gcc", "java", "mvn"}
+	list := []part{{
+		name: "e2e", needs: kafka, about: "the real servers, against a real broker, from outside",
+		run: func(j *job) { j.withServers("-p=1", "./e2e") },
+	}, {
+		name: "lint", needs: []string{"gcc"}, about: "golangci-lint over every module, with its formatter",
+		run: func(j *job) { j.runLint() },
+	}}
+	for _, v := range variants {
+		list = append(list, part{
+			name: v.Name, needs: kafka, about: "the packages of " + v.Name + ", with their fuzz seeds",
+			run: func(j *job) { j.withBroker(v.Dir, nil, "./...") },
+		})
+	}
+	list = append(list, part{
+		name: "scripts", needs: kafka, about: "the packages of the tools",
+		run: func(j *job) { j.runScripts() },
+	}, part{
+		name: "demo", needs: append([]string{"chromium"}, kafka...), about: "the demo, its page in a real headless Chromium",
+		run: func(j *job) { j.withServers("./cmd/demo/...") },
+	}, part{
+		name: "client", needs: []string{"node", "npm"}, about: "the reference client on Node, and its types",
+		run: func(j *job) { j.runClient() },
+	}, part{
+		name: "third-party", needs: append([]string{"node", "npm", "python"}, kafka...), about: "npm ws and Python websockets against the real servers",
+		run: func(j *job) { j.runThirdParty() },
+	})
+	for _, v := range variants {
+		list = append(list, part{
+			name: "autobahn-" + v.Name, needs: []string{"gcc", "python"}, about: "the Autobahn cases on the connection code of " + v.Name,
+			run: func(j *job) { j.autobahn(v) },
+		})
+	}
+	return append(list, part{
+		name: "kit", needs: []string{"gcc"}, about: "the kit, with its golden files and fuzz seeds",
+		run: func(j *job) { j.goTest(filepath.Join(j.root, "kit"), nil, "./...") },
+	}, part{
+		name: "kit-copies", about: "the variants' copies of the kit are whole",
+		run: func(j *job) { j.check("scripts/kit check", j.root, filepath.Join(j.scripts, "kit"), "check") },
+	}, part{
+		name: "load", needs: kafka, full: true, about: "1,000 connections x 5 messages/s for 60 s, and with 50 of them stalled",
+		run: func(j *job) { j.withServers("-tags=full", "-run=^TestLoad", "./e2e") },
+	})
+}
+
+// withBroker runs Go tests that find the run's broker.
+func (j *job) withBroker(dir string, env []string, args ...string) {
+	brokers, err := j.brokers()
+	if err != nil {
+		j.fail("broker", err.Error())
+		return
+	}
+	j.goTest(dir, append(env, "KAFKA_TEST_BROKERS="+brokers), args...)
+}
+
+// withServers runs tests of scripts that find the servers' binaries, too.
+func (j *job) withServers(args ...string) {
+	if err := j.binaries(); err != nil {
+		j.fail("build", err.Error())
+		return
+	}
+	j.withBroker(j.scripts, []string{variant.BinDirEnv + "=" + j.bin}, args...)
+}
+
+// runScripts tests the tools' packages that are no part of their own.
+func (j *job) runScripts() {
+	out, err := j.command(j.scripts, nil, "go", "list", "./...").Output()
+	if err != nil {
+		j.fail("go list", err.Error()+stderrOf(err))
+		return
+	}
+	var packages []string
+	for _, p := range strings.Fields(string(out)) {
+		if !strings.Contains(p, "/scripts/e2e") && !strings.Contains(p, "/scripts/cmd/demo") {
+			packages = append(packages, p)
+		}
+	}
+	j.withServers(packages...)
+}
+
+// runLint is one test a module.
+func (j *job) runLint() {
+	lint, err := j.lint()
+	if err != nil {
+		j.fail("golangci-lint", err.Error())
+		return
+	}
+	dirs := []string{filepath.Join(j.root, "kit"), j.scripts}
+	for _, v := range j.variants {
+		dirs = append(dirs, v.Dir)
+	}
+	for _, dir := range dirs {
+		j.check("lint "+filepath.Base(dir), dir, lint, "run", "--config", filepath.Join(j.root, ".golangci.yml"), "./...")
+	}
+}
+
+func (j *job) runClient() {
+	dir := filepath.Join(j.scripts, "client")
+	if err := j.npm(dir); err != nil {
+		j.fail("npm", err.Error())
+		return
+	}
+	j.nodeTest(dir, "test/unit/*.test.js")
+	j.check("types", dir, "npm", "run", "--silent", "check")
+}
+
+func (j *job) runThirdParty() {
+	dir := filepath.Join(j.scripts, "e2e", "clients")
+	if err := j.npm(filepath.Join(dir, "node")); err != nil {
+		j.fail("npm", err.Error())
+		return
+	}
+	bin, err := j.venv(filepath.Join(dir, "python", "requirements.txt"))
+	if err != nil {
+		j.fail("python", err.Error())
+		return
+	}
+	path := fmt.Sprintf("PATH=%s%c%s", bin, os.PathListSeparator, os.Getenv("PATH"))
+	if err := j.binaries(); err != nil {
+		j.fail("build", err.Error())
+		return
+	}
+	j.withBroker(j.scripts, []string{variant.BinDirEnv + "=" + j.bin, path}, "./e2e/clients")
+}

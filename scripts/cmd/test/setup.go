@@ -1,0 +1,118 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// tool is a program that tests need.
+type tool struct {
+	name      string
+	check     []string // exits with 0 where the tool is usable
+	least     int      // the major version, found in what check prints; 0: any
+	debian    []string // packages
+	elsewhere string
+}
+
+var tools = []tool{
+	{name: "gcc", check: []string{"gcc", "--version"}, debian: []string{"gcc", "libc6-dev"},
+		elsewhere: "a C compiler with the C library's headers (librdkafka and the race detector are linked with it)"},
+	{name: "java", check: []string{"java", "-version"}, least: 17, debian: []string{"openjdk-17-jre-headless"},
+		elsewhere: "a Java runtime, 17 or later: https://adoptium.net"},
+	{name: "mvn", check: []string{"mvn", "--version"}, debian: []string{"maven"},
+		elsewhere: "Maven, which fetches the Kafka broker: https://maven.apache.org"},
+	{name: "node", check: []string{"node", "--version"}, least: 20, debian: []string{"nodejs"},
+		elsewhere: "Node.js, 20 or later: https://nodejs.org"},
+	{name: "npm", check: []string{"npm", "--version"}, debian: []string{"npm"},
+		elsewhere: "npm, which comes with Node.js: https://nodejs.org"},
+	{name: "python", check: []string{"python3", "-c", "import venv, ensurepip; print('Python', __import__('sys').version)"}, least: 3,
+		debian: []string{"python3", "python3-venv"}, elsewhere: "Python 3 with its module venv: https://www.python.org"},
+	{name: "chromium", check: []string{"chromium", "--version"}, debian: []string{"chromium"},
+		elsewhere: "Chromium, as a program called chromium: https://www.chromium.org"},
+}
+
+// problem says why the tool is not usable, "" when it is.
+func (t tool) problem(ctx context.Context) string {
+	if _, err := exec.LookPath(t.check[0]); err != nil {
+		return "is not installed"
+	}
+	out, err := exec.CommandContext(ctx, t.check[0], t.check[1:]...).CombinedOutput()
+	if err != nil {
+		return fmt.Sprintf("does not work: %s: %v", strings.Join(t.check, " "), err)
+	}
+	if t.least == 0 {
+		return ""
+	}
+	if v := version.FindString(string(out)); v == "" {
+		return fmt.Sprintf("does not tell its version: %s", out)
+	} else if major, err := strconv.Atoi(v); err != nil || major < t.least {
+		return fmt.Sprintf("is version %s, %d or later is needed", v, t.least)
+	}
+	return ""
+}
+
+// version is the first number of what a tool prints.
+var version = regexp.MustCompile(`\d+`)
+
+// setUp sees to it that the parts' tools are there: on Debian, as root, it
+// installs what is missing; elsewhere its error says what to get, and where.
+func setUp(ctx context.Context, chosen []part) error {
+	missing := missingTools(ctx, chosen)
+	if len(missing) == 0 {
+		return nil
+	}
+	_, apt := exec.LookPath("apt-get")
+	_, debian := os.Stat("/etc/debian_version")
+	if apt == nil && debian == nil && os.Geteuid() == 0 {
+		var packages []string
+		for _, m := range missing {
+			packages = append(packages, m.debian...)
+		}
+		fmt.Printf("installing %s\n", strings.Join(packages, " "))
+		for _, args := range [][]string{
+			{"update", "-q"},
+			append([]string{"install", "-q", "-y", "--no-install-recommends"}, packages...),
+		} {
+			cmd := exec.CommandContext(ctx, "apt-get", args...)
+			cmd.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive")
+			if out, err := cmd.CombinedOutput(); err != nil {
+				return fmt.Errorf("apt-get %s: %w\n%s", args[0], err, out)
+			}
+		}
+		if missing = missingTools(ctx, chosen); len(missing) == 0 {
+			return nil
+		}
+	}
+	var b strings.Builder
+	b.WriteString("these are needed:")
+	for _, m := range missing {
+		fmt.Fprintf(&b, "\n  %s %s. Get %s", m.name, m.trouble, m.elsewhere)
+		if debian == nil {
+			fmt.Fprintf(&b, "\n    or, as root: apt-get install %s", strings.Join(m.debian, " "))
+		}
+	}
+	return fmt.Errorf("%s", b.String())
+}
+
+type missingTool struct {
+	tool
+	trouble string
+}
+
+func missingTools(ctx context.Context, chosen []part) (missing []missingTool) {
+	for _, t := range tools {
+		if !slices.ContainsFunc(chosen, func(p part) bool { return slices.Contains(p.needs, t.name) }) {
+			continue
+		}
+		if trouble := t.problem(ctx); trouble != "" {
+			missing = append(missing, missingTool{t, trouble})
+		}
+	}
+	return missing
+}
