@@ -42,7 +42,6 @@ func (l *loadedKeys) find(t *jwt.Token) (any, error) { return l.keyfunc.Keyfunc(
 type keySet struct {
 	url    *url.URL
 	client *http.Client
-	own    bool // client is ours to close
 	log    *slog.Logger
 	set    atomic.Pointer[loadedKeys]
 
@@ -69,8 +68,12 @@ func newKeySet(ctx context.Context, u *url.URL, client *http.Client, log *slog.L
 		err:     errNoKeys,
 	}
 	if client == nil {
-		k.own = true
-		k.client = &http.Client{Transport: http.DefaultTransport.(*http.Transport).Clone()} //nolint:forcetypeassert // it is one
+		// A fetch in 15 minutes needs no connection kept for the next one.
+		k.client = &http.Client{Transport: &http.Transport{
+			Proxy:             http.ProxyFromEnvironment,
+			ForceAttemptHTTP2: true,
+			DisableKeepAlives: true,
+		}}
 	}
 	go k.run(ctx)
 	return k
@@ -79,9 +82,6 @@ func newKeySet(ctx context.Context, u *url.URL, client *http.Client, log *slog.L
 func (k *keySet) close() {
 	k.stop()
 	<-k.done
-	if k.own {
-		k.client.CloseIdleConnections()
-	}
 }
 
 // current may be called on nil, which has no keys.
@@ -150,26 +150,27 @@ func (k *keySet) run(ctx context.Context) {
 		timer := time.NewTimer(next)
 		select {
 		case <-ctx.Done():
-		case <-timer.C:
-			k.start()
-		case <-k.wake:
-		}
-		timer.Stop()
-		if ctx.Err() != nil {
+			timer.Stop()
 			return
+		case <-timer.C:
+		case <-k.wake:
+			timer.Stop()
 		}
+		k.start()
 	}
 }
 
-// start lets callers join a fetch that nobody asked for.
+// start marks a fetch as under way, asked for or not, so that callers join it.
 func (k *keySet) start() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.running == nil {
 		k.running = make(chan struct{})
-		return
 	}
-	<-k.wake // asked for at the same moment: this fetch is the answer
+	select {
+	case <-k.wake: // asked for just when it was due: this fetch is the answer
+	default:
+	}
 }
 
 func (k *keySet) finish(began time.Time, err error) {

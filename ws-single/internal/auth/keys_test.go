@@ -2,13 +2,8 @@ package auth
 
 import (
 	"context"
-	"crypto"
-	"crypto/ecdsa"
-	"crypto/ed25519"
-	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -21,150 +16,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/MicahParks/jwkset"
 	"github.com/golang-jwt/jwt/v5"
 )
-
-var rsaKey = sync.OnceValue(func() *rsa.PrivateKey { return must(rsa.GenerateKey(rand.Reader, 2048)) })
-
-func must[T any](v T, err error) T {
-	if err != nil {
-		panic(err)
-	}
-	return v
-}
-
-func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
-
-func ecKey() *ecdsa.PrivateKey { return must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader)) }
-
-func edKey() ed25519.PrivateKey {
-	_, key, err := ed25519.GenerateKey(rand.Reader)
-	return must(key, err)
-}
-
-// issued is a key under an ID; an empty ID stands for none.
-type issued struct {
-	kid string
-	key crypto.Signer
-}
-
-// issuer is a key set endpoint, as http.Handler and, without a network, as
-// http.RoundTripper.
-type issuer struct {
-	mu      sync.Mutex
-	keys    []any
-	answer  http.HandlerFunc // instead of the keys
-	hang    bool             // no answer at all
-	fetches int
-}
-
-func newIssuer(t *testing.T, keys ...issued) *issuer {
-	t.Helper()
-	s := &issuer{}
-	s.publish(t, keys...)
-	return s
-}
-
-func (s *issuer) publish(t *testing.T, keys ...issued) {
-	t.Helper()
-	var list []any
-	for _, k := range keys {
-		jwk, err := jwkset.NewJWKFromKey(k.key.Public(), jwkset.JWKOptions{Metadata: jwkset.JWKMetadataOptions{KID: k.kid}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		list = append(list, jwk.Marshal())
-	}
-	s.set(func() { s.keys, s.answer, s.hang = list, nil, false })
-}
-
-func (s *issuer) set(change func()) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	change()
-}
-
-func (s *issuer) fail(status int) {
-	s.set(func() { s.answer = func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) } })
-}
-
-func (s *issuer) count() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.fetches
-}
-
-func (s *issuer) document() []byte {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return must(json.Marshal(map[string]any{"keys": s.keys}))
-}
-
-func (s *issuer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	s.mu.Lock()
-	s.fetches++
-	answer := s.answer
-	s.mu.Unlock()
-	if answer != nil {
-		answer(w, r)
-		return
-	}
-	_, _ = w.Write(s.document())
-}
-
-func (s *issuer) RoundTrip(r *http.Request) (*http.Response, error) {
-	s.mu.Lock()
-	hang := s.hang
-	if hang {
-		s.fetches++
-	}
-	s.mu.Unlock()
-	if hang {
-		<-r.Context().Done()
-		return nil, r.Context().Err()
-	}
-	w := httptest.NewRecorder()
-	s.ServeHTTP(w, r)
-	return w.Result(), nil
-}
-
-// world runs a test with an issuer and a verifier of it, on fake time.
-func world(t *testing.T, keys []issued, f func(t *testing.T, s *issuer, v *Verifier)) {
-	t.Helper()
-	rsaKey() // not in the bubble
-	synctest.Test(t, func(t *testing.T) {
-		s := newIssuer(t, keys...)
-		v := newVerifier(t, Options{JWKSURL: "https://issuer.example/jwks", HTTPClient: &http.Client{Transport: s}})
-		defer v.Close()
-		synctest.Wait()
-		f(t, s, v)
-	})
-}
-
-func rs256(t *testing.T, kid string, key any) string {
-	t.Helper()
-	var header map[string]any
-	if kid != "" {
-		header = map[string]any{"kid": kid}
-	}
-	method := jwt.SigningMethod(jwt.SigningMethodRS256)
-	switch key.(type) {
-	case *ecdsa.PrivateKey:
-		method = jwt.SigningMethodES256
-	case ed25519.PrivateKey:
-		method = jwt.SigningMethodEdDSA
-	}
-	return sign(t, method, key, claims(nil), header)
-}
-
-// verify fails the test unless the error is the wanted one; nil for good.
-func verify(t *testing.T, v *Verifier, token string, want error) {
-	t.Helper()
-	if _, err := v.Verify(t.Context(), token); !errors.Is(err, want) {
-		t.Fatalf("Verify: %v, want %v", err, want)
-	}
-}
 
 func TestKeysOfAllKinds(t *testing.T) {
 	r, e, d := rsaKey(), ecKey(), edKey()
@@ -341,6 +194,41 @@ func TestEndpointHangs(t *testing.T) {
 	})
 }
 
+// TestAskedWhenDue: a fetch that is asked for at the moment it is due happens
+// once, and the next one can be asked for.
+func TestAskedWhenDue(t *testing.T) {
+	k := ecKey()
+	world(t, []issued{{"1", k}}, func(t *testing.T, s *issuer, v *Verifier) {
+		due := time.Now().Add(keysEvery)
+		for i := range 200 {
+			before := s.count()
+			time.Sleep(time.Until(due))
+			verify(t, v, rs256(t, "2", k), ErrInvalid)
+			synctest.Wait()
+			if n := s.count() - before; n != 1 {
+				t.Fatalf("round %d: %d fetches, want 1", i, n)
+			}
+			due = time.Now().Add(keysEvery)
+		}
+	})
+}
+
+// TestErrorsHideTheURL: it may hold a secret.
+func TestErrorsHideTheURL(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &issuer{hang: true}
+		v := newVerifier(t, Options{JWKSURL: "https://user:hidden@issuer.example/jwks?key=hidden", HTTPClient: &http.Client{Transport: s}})
+		defer v.Close()
+		if err := v.Ready(); err == nil {
+			t.Error("ready before the first set")
+		}
+		time.Sleep(keysTimeout + time.Millisecond)
+		if err := v.Ready(); !errors.Is(err, context.DeadlineExceeded) || strings.Contains(err.Error(), "hidden") {
+			t.Errorf("Ready: %v, want the timeout and nothing of the URL but its host", err)
+		}
+	})
+}
+
 func TestCloseEndsWaiting(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &issuer{hang: true}
@@ -384,7 +272,7 @@ func TestBadKeySets(t *testing.T) {
 		"a point nowhere":  `{"keys":[{"kty":"EC","kid":"1","crv":"P-256","x":"AQ","y":"AQ"}]}`,
 		"RSA of 1024 bits": string(weak.document()),
 		"for encryption":   encryption,
-		"endless":          `{"keys":[` + strings.Repeat(" ", keysMaxBody) + `]}`,
+		"too large":        string(newIssuer(t, issued{"2", k}).document()) + strings.Repeat(" ", keysMaxBody),
 	} {
 		t.Run(name, func(t *testing.T) {
 			world(t, []issued{{"1", k}}, func(t *testing.T, s *issuer, v *Verifier) {

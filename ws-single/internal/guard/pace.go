@@ -36,7 +36,7 @@ func newBucket(perSecond float64) *rate.Limiter {
 type pacedListener struct {
 	net.Listener
 	bucket *rate.Limiter
-	ctx    context.Context //nolint:containedctx // its life is the listener's, Accept has no context
+	ctx    context.Context // ends with the listener: Accept has none of its own
 	stop   context.CancelFunc
 }
 

@@ -139,7 +139,7 @@ func parse(b []byte) int64 {
 	if err != nil {
 		return 0
 	}
-	return int64(n) //nolint:gosec // 63 bits
+	return int64(n)
 }
 
 // pages is n pages in bytes, without overflow for a nonsensical n.

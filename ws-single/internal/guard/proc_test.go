@@ -1,7 +1,9 @@
 package guard
 
 import (
+	"math"
 	"os"
+	"runtime/debug"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -80,6 +82,17 @@ func TestProc(t *testing.T) {
 			sockets: 250 * page,
 		},
 		{
+			name: "a parent's sockets are others' too",
+			files: map[string]string{
+				"proc/self/cgroup":              "0::/box\n",
+				"sys/fs/cgroup/box/memory.stat": "sock 0\n",
+				"sys/fs/cgroup/memory.stat":     "sock 1000000\n",
+				"proc/net/sockstat":             "TCP: inuse 3 orphan 0 tw 0 alloc 4 mem 8\n",
+			},
+			open:    1,
+			sockets: 2 * page,
+		},
+		{
 			name: "more connections than the machine has sockets",
 			files: map[string]string{
 				"proc/net/sockstat": "TCP: inuse 1 orphan 0 tw 0 alloc 1 mem 10\n",
@@ -134,9 +147,13 @@ func TestGoMemoryLimit(t *testing.T) {
 
 func TestSetGoMemoryLimit(t *testing.T) {
 	const gib = 1 << 30
-	start := SetGoMemoryLimit(0, 0)
+	before := debug.SetMemoryLimit(math.MaxInt64)
+	t.Cleanup(func() { debug.SetMemoryLimit(before) })
+	if got := SetGoMemoryLimit(0, 0); got != 0 {
+		t.Fatalf("set %d without a limit", got)
+	}
 	if got, want := SetGoMemoryLimit(64*gib, 0), GoMemoryLimit(64*gib, 0); got != want {
-		t.Fatalf("set %d, want %d (before: %d)", got, want, start)
+		t.Fatalf("set %d, want %d", got, want)
 	}
 	if got, want := SetGoMemoryLimit(32*gib, 0), GoMemoryLimit(32*gib, 0); got != want {
 		t.Fatalf("set %d, want the smaller %d", got, want)

@@ -141,5 +141,5 @@ func goMemory() int64 {
 		{Name: "/memory/classes/heap/released:bytes"},
 	}
 	metrics.Read(s)
-	return int64(s[0].Value.Uint64() - s[1].Value.Uint64()) //nolint:gosec // bytes of memory fit
+	return int64(s[0].Value.Uint64() - s[1].Value.Uint64())
 }
