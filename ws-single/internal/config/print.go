@@ -61,8 +61,16 @@ func WriteHelp(w io.Writer) error {
 			if s.Bool {
 				value = ""
 			}
-			fmt.Fprintf(&b, "  --%s%s, %s (%s)\n", s.Flag(), value, s.Name, s.defaultText())
-			for _, line := range wrap(strings.ReplaceAll(s.Help, "`", ""), 72) {
+			text := strings.ReplaceAll(s.Help, "`", "")
+			def := s.defaultText()
+			fmt.Fprintf(&b, "  --%s%s, %s", s.Flag(), value, s.Name)
+			if len(def) <= 30 {
+				fmt.Fprintf(&b, " (%s)", def)
+			} else {
+				text += " (" + def + ")"
+			}
+			b.WriteByte('\n')
+			for _, line := range wrap(text, 72) {
 				fmt.Fprintf(&b, "        %s\n", line)
 			}
 		}
