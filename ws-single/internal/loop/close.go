@@ -14,12 +14,6 @@ const (
 	lingerTime = 5 * time.Second
 )
 
-// Codes that never stand in a frame (RFC 6455, section 7.4.1).
-const (
-	closeNoStatus wire.CloseCode = 1005
-	closeAbnormal wire.CloseCode = 1006
-)
-
 // closeAfter closes a connection once it was sent everything that is pending,
 // or when the time is up, whichever comes first.
 func (l *Loop) closeAfter(c *conn, code wire.CloseCode, reason string, within time.Duration) {
@@ -93,7 +87,7 @@ func (l *Loop) shut(c *conn, code wire.CloseCode, last []byte) {
 // gone is for a connection whose transport failed: there is nobody to tell.
 func (l *Loop) gone(c *conn) {
 	if c.closing != closed {
-		l.shut(c, closeAbnormal, nil)
+		l.shut(c, socket.Abnormal, nil)
 	}
 	l.release(c)
 }
@@ -121,7 +115,7 @@ func (l *Loop) ended(c *conn, e socket.End) {
 // answerClose echoes a client's close frame (RFC 6455, section 5.5.1).
 func (l *Loop) answerClose(c *conn, code wire.CloseCode) {
 	b := append(l.text[:0], c.rest...)
-	if code == closeNoStatus {
+	if code == socket.NoStatus {
 		b = socket.AppendHeader(b, socket.OpClose, 0)
 	} else {
 		b = socket.AppendClose(b, code, "")

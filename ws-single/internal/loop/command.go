@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/adred-codev/ws_poc/ws-single/internal/auth"
 	"github.com/adred-codev/ws_poc/ws-single/internal/kit/metric"
 	"github.com/adred-codev/ws_poc/ws-single/internal/kit/wire"
 )
@@ -22,7 +23,7 @@ func (l *Loop) command(c *conn, in *input) {
 	case errors.Is(in.err, wire.ErrNotObject):
 		l.count(cmd.Type, wire.BadRequest)
 		l.closeAfter(c, wire.CloseBadRequest, "not a JSON object", farewellTime)
-	case errors.As(in.err, &refused):
+	case errors.As(in.err, &refused): // of the form; a token's is renew's
 		l.refuse(c, cmd, refused.Code, refused.Message)
 	case cmd.Type == wire.TypeHeartbeat:
 		l.count(cmd.Type, "")
@@ -103,6 +104,9 @@ func (l *Loop) renew(c *conn, in *input) {
 	switch {
 	case l.o.Verify == nil:
 		l.refuse(c, cmd, wire.BadRequest, "this server takes no tokens: no auth is needed")
+		return
+	case errors.Is(in.err, auth.ErrUnavailable):
+		l.refuse(c, cmd, wire.Unavailable, "the token cannot be checked now: send it again; the old one still holds")
 		return
 	case in.err != nil:
 		l.refuse(c, cmd, wire.Unauthorized, "the token is not valid: get a new one; the old one still holds")

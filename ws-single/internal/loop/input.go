@@ -2,7 +2,6 @@ package loop
 
 import (
 	"context"
-	"errors"
 	"sync/atomic"
 	"time"
 
@@ -67,9 +66,6 @@ func (s *sink) Text(p []byte) {
 		ctx, cancel := context.WithTimeout(context.Background(), verifyTimeout)
 		in.who, in.err = s.loop.o.Verify(ctx, cmd.Token)
 		cancel()
-		if in.err != nil {
-			in.err = errors.Join(errToken, in.err)
-		}
 		in.cmd.Token = ""
 	}
 	s.loop.put(in)
@@ -77,10 +73,8 @@ func (s *sink) Text(p []byte) {
 
 const verifyTimeout = 3 * time.Second
 
-var errToken = errors.New("verify token")
-
-// Binary reports a binary message.
-func (s *sink) Binary() {
+// Binary reports a binary message, whatever it holds.
+func (s *sink) Binary([]byte) {
 	if !s.muted.Load() {
 		s.loop.put(input{kind: inBinary, ref: s.ref})
 	}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/adred-codev/ws_poc/ws-single/internal/kit/metric"
 	"github.com/adred-codev/ws_poc/ws-single/internal/kit/wire"
+	"github.com/adred-codev/ws_poc/ws-single/internal/socket"
 )
 
 // Snapshot is what the loop says of itself, once a second. It is never changed
@@ -28,7 +29,7 @@ type Snapshot struct {
 	HistoryRecords int
 	HistoryAge     time.Duration
 	Channels       int
-	Undelivered    int // marked connections that were not served yet
+	Lag            int // records not yet offered to all their connections
 }
 
 // Counters count since the start.
@@ -90,12 +91,12 @@ func newStats() stats {
 // closed counts a close. A client may choose any code: what no constant names
 // is counted as no code, so that it cannot make series.
 func (s *stats) closed(code wire.CloseCode) {
-	known := code == closeAbnormal || code == closeNoStatus
+	known := code == socket.Abnormal || code == socket.NoStatus
 	for _, k := range wire.CloseCodes() {
 		known = known || k == code
 	}
 	if !known {
-		code = closeNoStatus
+		code = socket.NoStatus
 	}
 	s.byCode[code]++
 }
@@ -107,6 +108,18 @@ func (s *stats) command(kind, result string) {
 		kind = metric.CommandOther
 	}
 	s.results[CommandResult{kind, result}]++
+}
+
+// lag counts the records that were taken and that somebody live was not sent yet.
+func (l *Loop) lag() int {
+	n := 0
+	if l.batch != nil {
+		n = len(l.batch.Items) - l.item
+	}
+	if l.sweeps.len() > 0 && len(l.due) > 0 {
+		n += int(l.log.Next() - l.due[0].n)
+	}
+	return n
 }
 
 // turned notes how long a turn took.
@@ -132,7 +145,7 @@ func (l *Loop) publish(now time.Time, since time.Duration) {
 		HistoryRecords: l.log.Len(),
 		HistoryAge:     time.Duration(l.log.Age(l.clock.now)) * time.Millisecond,
 		Channels:       l.table.Len(),
-		Undelivered:    l.sweeps.len(),
+		Lag:            l.lag(),
 	}
 	if since > 0 {
 		s.Busy = min(1, l.stats.busy.Seconds()/since.Seconds())

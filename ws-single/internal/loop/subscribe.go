@@ -43,7 +43,7 @@ func (l *Loop) subscribable(c *conn, cmd *wire.Command) (wire.ErrorCode, string)
 				return wire.ChannelInvalid, fmt.Sprintf("%s: this server has no event %q", cmd.Channels[i], p.Event)
 			}
 		}
-		if !c.identity.Allows(p) && l.o.Verify != nil {
+		if !c.identity.Allows(p) {
 			return wire.Forbidden, fmt.Sprintf("%s: the token does not cover it", cmd.Channels[i])
 		}
 		if !c.subs.Has(p) {

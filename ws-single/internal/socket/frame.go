@@ -12,13 +12,21 @@ type Opcode byte
 
 // The opcodes the server sends.
 const (
-	OpText  Opcode = 1
-	OpClose Opcode = 8
-	OpPing  Opcode = 9
-	OpPong  Opcode = 10
+	OpText   Opcode = 1
+	OpBinary Opcode = 2 // never by the server itself
+	OpClose  Opcode = 8
+	OpPing   Opcode = 9
+	OpPong   Opcode = 10
 )
 
 const fin = 0x80
+
+// Codes that say how a connection ended and never stand in a frame (RFC 6455,
+// section 7.4.1).
+const (
+	NoStatus wire.CloseCode = 1005 // a close frame without a code
+	Abnormal wire.CloseCode = 1006 // no close frame
+)
 
 // AppendHeader appends the header of a frame with n bytes of payload.
 func AppendHeader(dst []byte, op Opcode, n int) []byte {

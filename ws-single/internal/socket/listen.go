@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -34,6 +35,12 @@ type Listener struct {
 	net.Listener
 	halfOpen *halfOpen
 	options  Options
+	accepted atomic.Int64 // when, Unix ns
+}
+
+// Quiet is how long nobody has connected. Any goroutine.
+func (l *Listener) Quiet() time.Duration {
+	return time.Since(time.Unix(0, l.accepted.Load()))
 }
 
 // Listen opens addr. The kernel's bounds are set on the listening socket, from
@@ -83,6 +90,7 @@ func (l *Listener) Accept() (net.Conn, error) {
 		l.halfOpen.leave(nil)
 		return nil, err
 	}
+	l.accepted.Store(time.Now().UnixNano())
 	tcp := nc.(*net.TCPConn)
 	c := &Conn{Conn: nc, tcp: tcp, limit: l.halfOpen, messageTimeout: l.options.MessageTimeout}
 	if c.raw, err = tcp.SyscallConn(); err == nil {

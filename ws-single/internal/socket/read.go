@@ -19,8 +19,8 @@ type Sink interface {
 	// Text is a whole message of valid UTF-8. p is the reader's: use it before
 	// returning.
 	Text(p []byte)
-	// Binary says that a binary message came.
-	Binary()
+	// Binary is a whole binary message; p as in Text.
+	Binary(p []byte)
 	// Ping wants a pong with the same payload (RFC 6455, section 5.5.3).
 	Ping(payload []byte)
 	// End comes once; after a Violated one more follows, with Gone.
@@ -103,7 +103,7 @@ func (c *Conn) readMessages(sink Sink) error {
 			c.finish()
 			switch {
 			case kind == websocket.BinaryMessage:
-				sink.Binary()
+				sink.Binary(p)
 			case !utf8.Valid(p):
 				err = errInvalidUTF8
 			default:
