@@ -225,8 +225,7 @@ func (c *conn) holds(channels ...string) {
 func (c *conn) closed(code wire.CloseCode) []*check.Frame {
 	c.t.Helper()
 	_, before, err := c.Until(within(c.t), func(*check.Frame) bool { return false })
-	var end *websocket.CloseError
-	if !errors.As(err, &end) || end.Code != int(code) {
+	if !isClose(err, code) {
 		c.t.Fatalf("ended with %v, want close %d; before it came %v", err, code, before)
 	}
 	return before
@@ -244,4 +243,10 @@ func (c *conn) farewell(code wire.CloseCode) (bye *check.Frame, before []*check.
 		c.t.Fatalf("got %s before close %d, want a bye with that code", bye, code)
 	}
 	return bye, before[:len(before)-1]
+}
+
+// isClose says whether a connection ended by a close frame with the code.
+func isClose(err error, code wire.CloseCode) bool {
+	var end *websocket.CloseError
+	return errors.As(err, &end) && end.Code == int(code)
 }

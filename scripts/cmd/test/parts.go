@@ -23,7 +23,7 @@ func parts(variants []variant.Variant) []part {
 	kafka := []string{"gcc", "java", "mvn"}
 	list := []part{{
 		name: "e2e", needs: kafka, about: "the real servers, against a real broker, from outside",
-		run: func(j *job) { j.withServers("-p=1", "./e2e") },
+		run: func(j *job) { j.withServers("-skip=^TestThirdParty", "./e2e") },
 	}, {
 		name: "lint", needs: []string{"gcc"}, about: "golangci-lint over every module, with its formatter",
 		run: func(j *job) { j.runLint() },
@@ -142,5 +142,5 @@ func (j *job) runThirdParty() {
 		j.fail("build", err.Error())
 		return
 	}
-	j.withBroker(j.scripts, []string{variant.BinDirEnv + "=" + j.bin, path}, "./e2e/clients")
+	j.withBroker(j.scripts, []string{variant.BinDirEnv + "=" + j.bin, path}, "-run=^TestThirdParty", "./e2e")
 }
