@@ -1,0 +1,374 @@
+package kafka
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
+	"golang.org/x/time/rate"
+)
+
+const (
+	// nap is the longest sleep: what hangs on time is looked at so often.
+	nap = time.Second
+	// reopenPause parts two new clients at least.
+	reopenPause = time.Second
+	// rateSpan is the time over which MaxRate is kept: so much may come at once.
+	rateSpan = 50 * time.Millisecond
+)
+
+// client is what the reader needs of a *kafka.Consumer.
+type client interface {
+	Poll(timeoutMs int) kafka.Event
+	IncrementalAssign([]kafka.TopicPartition) error
+	Pause([]kafka.TopicPartition) error
+	Resume([]kafka.TopicPartition) error
+	Close() error
+}
+
+// reader turns librdkafka's events into batches. Its goroutine alone owns
+// everything here, and the client that reads records.
+type reader struct {
+	c        *Consumer
+	log      *slog.Logger
+	quiet    *quiet
+	counters *counters
+	waker    *waker
+	open     func() (client, error)
+
+	client  client // nil: to be opened, at the positions of topics
+	opened  time.Time
+	paused  bool // as the client is
+	batch   *Batch
+	limiter *rate.Limiter // nil: no MaxRate
+	atOnce  int           // records in one batch at most
+
+	topics   []*topic // by event
+	byName   map[string]*topic
+	surveyed bool // every partition that counts for Loaded is known
+	waiting  int  // partitions that have not reached their target
+	loaded   bool // was sent
+
+	doubt   doubt
+	skipped skipped
+}
+
+// topic is one configured topic.
+type topic struct {
+	event      int
+	name       string
+	wire       string // the event's name
+	log        string // empty until it exists
+	partitions []*partition
+}
+
+// partition is one that is read.
+type partition struct {
+	topic  *topic
+	id     int32
+	next   int64 // the next offset that will be read
+	target int64 // Loaded waits for next to reach it; -1: no more
+}
+
+// partition returns nil for one that has not been found.
+func (t *topic) partition(id int32) *partition {
+	if int(id) >= len(t.partitions) {
+		return nil
+	}
+	return t.partitions[id]
+}
+
+func newReader(c *Consumer, w *waker) *reader {
+	r := &reader{
+		c: c, log: c.log, quiet: newQuiet(c.log), counters: c.counters, waker: w,
+		byName: map[string]*topic{}, atOnce: maxItems,
+	}
+	r.open = r.dial
+	for i, t := range c.cfg.Topics {
+		t := &topic{event: i, name: t.Name, wire: t.Event}
+		r.topics = append(r.topics, t)
+		r.byName[t.name] = t
+	}
+	if c.cfg.MaxRate > 0 {
+		burst := max(1, int(float64(c.cfg.MaxRate)*rateSpan.Seconds()))
+		r.limiter = rate.NewLimiter(rate.Limit(c.cfg.MaxRate), burst)
+		r.atOnce = min(r.atOnce, burst)
+	}
+	return r
+}
+
+// run reads until ctx is done.
+func (r *reader) run(ctx context.Context) {
+	r.batch = r.c.newBatch()
+	defer r.closeClient()
+	for ctx.Err() == nil {
+		r.takeUpdate()
+		r.pause(r.c.pause.Load())
+		read, drained := 0, true
+		if r.ready(ctx) {
+			read, drained = r.fill()
+			r.resolve(drained)
+		}
+		r.skipped.report(r.log)
+		if r.surveyed && r.waiting == 0 && !r.loaded {
+			r.loaded = true
+			r.batch.add(Item{Kind: Loaded})
+		}
+		r.send(ctx)
+		r.slow(ctx, read)
+		if drained && r.client != nil {
+			r.waker.sleep(nap)
+		}
+	}
+}
+
+// ready makes sure that there is a client to read with.
+func (r *reader) ready(ctx context.Context) bool {
+	if r.client != nil {
+		return true
+	}
+	wait(ctx, time.Until(r.opened.Add(reopenPause)))
+	if ctx.Err() != nil {
+		return false
+	}
+	r.opened = time.Now()
+	var parts []*partition
+	for _, t := range r.topics {
+		for _, p := range t.partitions {
+			if p != nil {
+				parts = append(parts, p)
+			}
+		}
+	}
+	client, err := r.open()
+	if err == nil {
+		r.client, r.paused = client, false
+		err = r.assign(parts)
+	}
+	if err != nil {
+		r.quiet.warn("Kafka's client cannot be set up; retrying", "error", err)
+		r.closeClient()
+		return false
+	}
+	r.pause(r.c.pause.Load())
+	return true
+}
+
+func (r *reader) dial() (client, error) {
+	m := readerProperties(r.c.cfg)
+	k, err := kafka.NewConsumer(&m)
+	if err != nil {
+		return nil, fmt.Errorf("set up librdkafka: %w", err)
+	}
+	w := &watched{k, r.waker}
+	if err := r.waker.watch(k); err != nil {
+		w.Close() //nolint:errcheck // the error above is the one that tells
+		return nil, err
+	}
+	return w, nil
+}
+
+// watched is a client whose queue wakes the reader.
+type watched struct {
+	*kafka.Consumer
+	waker *waker
+}
+
+func (w *watched) Close() error {
+	w.waker.unwatch(w.Consumer)
+	return w.Consumer.Close()
+}
+
+// reopen makes the loop go on with a new client at the present positions. With
+// the old client goes everything it had fetched, so nothing of a log that is no
+// more can come after.
+func (r *reader) reopen() { r.closeClient() }
+
+func (r *reader) closeClient() {
+	if r.client != nil {
+		r.client.Close() //nolint:errcheck // only says "already closed"
+		r.client = nil
+	}
+}
+
+// assign adds partitions to those being read. Assigning all anew would begin
+// all anew.
+func (r *reader) assign(parts []*partition) error {
+	if len(parts) == 0 {
+		return nil
+	}
+	tps := places(parts)
+	for i, p := range parts {
+		tps[i].Offset = kafka.Offset(p.next)
+	}
+	if err := r.client.IncrementalAssign(tps); err != nil {
+		return fmt.Errorf("assign partitions: %w", err)
+	}
+	if r.paused {
+		if err := r.client.Pause(tps); err != nil {
+			return fmt.Errorf("pause partitions: %w", err)
+		}
+	}
+	return nil
+}
+
+// pause makes the client's state the wanted one.
+func (r *reader) pause(on bool) {
+	r.counters.paused.Store(on)
+	if r.client == nil || r.paused == on {
+		return
+	}
+	var parts []*partition
+	for _, t := range r.topics {
+		for _, p := range t.partitions {
+			if p != nil {
+				parts = append(parts, p)
+			}
+		}
+	}
+	change := r.client.Resume
+	if on {
+		change = r.client.Pause
+	}
+	if err := change(places(parts)); err != nil {
+		r.quiet.warn("Kafka's client cannot be paused or resumed; opening another", "error", err)
+		r.reopen()
+		return
+	}
+	r.paused = on
+}
+
+func places(parts []*partition) []kafka.TopicPartition {
+	tps := make([]kafka.TopicPartition, len(parts))
+	for i, p := range parts {
+		tps[i] = kafka.TopicPartition{Topic: &p.topic.name, Partition: p.id}
+	}
+	return tps
+}
+
+// fill takes what is ready into the batch, without waiting. drained: nothing
+// more is.
+func (r *reader) fill() (read int, drained bool) {
+	empty := 0
+	for !r.batch.full() && read < r.atOnce && r.client != nil {
+		event := r.client.Poll(0)
+		if event == nil {
+			// Once may be an event that the Go client knows nothing to do
+			// with; the queue wakes us only when it was empty.
+			if empty++; empty == 2 {
+				return read, true
+			}
+			continue
+		}
+		empty = 0
+		if r.handle(event) {
+			read++
+		}
+	}
+	return read, false
+}
+
+// handle takes one event; it reports whether that was a record.
+func (r *reader) handle(event kafka.Event) bool {
+	switch e := event.(type) {
+	case *kafka.Message:
+		r.record(e)
+		return true
+	case kafka.PartitionEOF:
+		r.end(kafka.TopicPartition(e))
+	case *kafka.Stats:
+		r.take(e.String())
+	case kafka.Error:
+		r.fault(e)
+	}
+	return false
+}
+
+func (r *reader) record(m *kafka.Message) {
+	t := r.byName[*m.TopicPartition.Topic]
+	p := t.partition(m.TopicPartition.Partition)
+	offset := int64(m.TopicPartition.Offset)
+	if p == nil || offset < p.next {
+		return // of before a pause; already handed over
+	}
+	p.next = offset + 1
+	r.counters.events[t.event].records.Add(1)
+	if reason := r.batch.append(t.event, t.wire, m); reason != "" {
+		r.skip(reason, t, p)
+	}
+	r.reached(p)
+}
+
+// end takes librdkafka's word that a partition's end was reached, which may lie
+// beyond the last record: transaction markers and aborted records count.
+func (r *reader) end(at kafka.TopicPartition) {
+	p := r.byName[*at.Topic].partition(at.Partition)
+	if p == nil || int64(at.Offset) < p.next {
+		return
+	}
+	if int64(at.Offset) > p.next {
+		p.next = int64(at.Offset)
+		r.batch.add(Item{Kind: Progress, Event: p.topic.event, Partition: p.id, Offset: p.next - 1})
+	}
+	if p.target > p.next {
+		p.target = p.next
+	}
+	r.reached(p)
+}
+
+// reached settles what Loaded waits for.
+func (r *reader) reached(p *partition) {
+	if p.target >= 0 && p.next >= p.target {
+		p.target = -1
+		r.waiting--
+	}
+}
+
+// fault takes an error of librdkafka's own. Most are about a connection, and
+// librdkafka goes on trying.
+func (r *reader) fault(e kafka.Error) {
+	switch {
+	case e.IsFatal():
+		r.quiet.warn("Kafka's client failed; opening another at the same positions", "error", e)
+		r.reopen()
+	case e.Code() == kafka.ErrAutoOffsetReset || e.Code() == kafka.ErrLogTruncation:
+		r.doubt.raised = true
+		r.quiet.warn("A Kafka log no longer has what was to be read next", "error", e)
+	case memberError(e.Code()):
+	default:
+		r.quiet.warnAbout(e.Code().String(), "Kafka's client reports an error; it goes on trying", "error", e)
+	}
+}
+
+// send hands the batch over, and waits for room when the loop is behind.
+func (r *reader) send(ctx context.Context) {
+	if len(r.batch.Items) == 0 {
+		return
+	}
+	select {
+	case r.c.batches <- r.batch:
+		r.batch = r.c.newBatch()
+	case <-ctx.Done():
+	}
+}
+
+// slow keeps MaxRate: fetching stops when librdkafka's bounded queue is full.
+func (r *reader) slow(ctx context.Context, read int) {
+	if r.limiter != nil && read > 0 {
+		wait(ctx, r.limiter.ReserveN(time.Now(), read).Delay())
+	}
+}
+
+func wait(ctx context.Context, d time.Duration) {
+	if d <= 0 {
+		return
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	}
+}
