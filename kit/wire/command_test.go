@@ -249,7 +249,7 @@ func TestCommandSharesNothingWithItsInput(t *testing.T) {
 // A connection holds its channels for hours: they must not hold the frame that
 // they came in.
 func TestChannelsDoNotKeepTheFrameAlive(t *testing.T) {
-	const size, n = 60_000, 500
+	const size, n = 60_000, 50
 	in := []byte(`{"type":"subscribe","id":1,"data":{"channels":["BTC.trade"]},"x":"` + strings.Repeat("x", size) + `"}`)
 	var before, after runtime.MemStats
 	runtime.GC()

@@ -1,8 +1,8 @@
 // Package wire is the protocol between a server of this project and its
 // WebSocket clients, as Go types: from a Kafka record to a message, the one
 // strict parser of client commands, the server's messages, the cursor, error
-// and close codes. PROTOCOL.md beside this module says what they mean; the
-// golden files in testdata hold both together.
+// and close codes. PROTOCOL.md of the module kit says what they mean; its golden
+// files hold both together.
 //
 // Where to look:
 //
