@@ -26,7 +26,7 @@ func newCoin(name string) coin {
 	h := hash(name + "/")
 	return coin{
 		name: name, key: []byte(name), base: p, price: p, open: p, high: p, low: p,
-		volatility: 0.0004 + float64(h%1000)/1000*0.0016,
+		volatility: 0.0001 + float64(h%1000)/1000*0.0004,
 		decimals:   min(max(4-int(math.Floor(math.Log10(p))), 2), 9),
 		holders:    2000 + h>>16%90000,
 		favorites:  100 + h>>40%9000,
@@ -35,7 +35,7 @@ func newCoin(name string) coin {
 
 // step moves the price by one trade. The pull back to the base keeps a demo that runs for a week believable.
 func (f *Feed) step(c *coin) {
-	pull := 0.0002 * math.Log(c.base/c.price)
+	pull := 0.00002 * math.Log(c.base/c.price)
 	c.price *= math.Exp(c.volatility*f.rng.NormFloat64() + pull)
 	c.high, c.low = max(c.high, c.price), min(c.low, c.price)
 }

@@ -1,0 +1,272 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Condition is what a line does with what the server sends.
+type Condition string
+
+// A line passes everything, passes slowBytes a second, or passes nothing and refuses.
+const (
+	Normal Condition = "normal"
+	Slow   Condition = "slow"
+	Cut    Condition = "cut"
+)
+
+const (
+	// slowBytes is what a slow line takes from the server in a second: well below what a busy market brings.
+	slowBytes = 4 << 10
+	// slowTick is how often it takes its share. In between nobody reads, so the server's socket is truly full.
+	slowTick = 100 * time.Millisecond
+	// receiveBuffer keeps the kernel from hiding a slow line: by default it would take in megabytes for it.
+	receiveBuffer = 8 << 10
+	dialTimeout   = 5 * time.Second
+)
+
+// Lines are the lines by their ids, each of which a page chooses for itself. All methods may be called by any goroutine.
+type Lines struct {
+	upstream func() (addr string, server int)
+
+	mu    sync.Mutex
+	lines map[string]*Line
+	done  bool
+	wg    sync.WaitGroup // the links that are open
+}
+
+// Line is one page's way to the server. Its condition outlives its connections.
+type Line struct {
+	mu        sync.Mutex
+	condition Condition
+	until     time.Time
+	changed   chan struct{} // closed when the condition changes
+	links     map[*link]struct{}
+	server    int // where the last link went
+}
+
+// link is one connection through a line: the page's socket and the server's.
+type link struct {
+	page, server *net.TCPConn
+}
+
+// NewLines makes lines that lead to wherever upstream says when one is opened.
+func NewLines(upstream func() (addr string, server int)) *Lines {
+	return &Lines{upstream: upstream, lines: make(map[string]*Line)}
+}
+
+// maxLines bounds the memory that ids can take; a page uses one.
+const maxLines = 1000
+
+var errTooManyLines = errors.New("too many lines: restart the demo")
+
+func (ls *Lines) get(id string) (*Line, error) {
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	l := ls.lines[id]
+	if l == nil {
+		if len(ls.lines) == maxLines || ls.done {
+			return nil, errTooManyLines
+		}
+		l = &Line{condition: Normal, changed: make(chan struct{}), links: make(map[*link]struct{})}
+		ls.lines[id] = l
+	}
+	return l, nil
+}
+
+// Set puts a line into a condition, for a time or until it is set anew. Cutting resets its connections.
+func (l *Line) Set(c Condition, d time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.condition = c
+	l.until = time.Now().Add(d)
+	close(l.changed)
+	l.changed = make(chan struct{})
+	if c == Cut {
+		for k := range l.links {
+			k.reset()
+		}
+	}
+}
+
+// Condition returns what the line does now, for how long yet, and the server that it last led to.
+func (l *Line) Condition() (c Condition, left time.Duration, server int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	c, left = l.now()
+	return c, left, l.server
+}
+
+// now needs l.mu.
+func (l *Line) now() (Condition, time.Duration) {
+	if left := time.Until(l.until); l.condition != Normal && left > 0 {
+		return l.condition, left
+	}
+	return Normal, 0
+}
+
+// ServeHTTP takes a WebSocket's upgrade request off the HTTP server and carries its bytes until one side ends.
+func (ls *Lines) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	line, err := ls.get(r.URL.Query().Get("line"))
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusServiceUnavailable)
+		return
+	}
+	conn, buffered, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	k := &link{page: conn.(*net.TCPConn)}
+	if c, _, _ := line.Condition(); c == Cut {
+		k.reset()
+		return
+	}
+	addr, server := ls.upstream()
+	k.server, err = dialServer(r.Context(), addr)
+	if err != nil {
+		k.reset()
+		return
+	}
+	if !line.add(k, server) || !ls.begin() {
+		k.reset()
+		return
+	}
+	defer ls.wg.Done()
+	defer line.remove(k)
+	var early []byte // what the page sent behind its request
+	if n := buffered.Reader.Buffered(); n > 0 {
+		early, _ = buffered.Peek(n)
+	}
+	if r.Write(k.server) != nil {
+		k.reset()
+		return
+	}
+	if _, err := k.server.Write(early); err != nil {
+		k.reset()
+		return
+	}
+	var both sync.WaitGroup
+	both.Go(func() {
+		_, err := io.Copy(k.server, struct{ io.Reader }{k.page})
+		k.end(err, k.server)
+	})
+	both.Go(func() { k.end(line.carry(k.page, k.server), k.page) })
+	both.Wait()
+	k.page.Close()
+	k.server.Close()
+}
+
+func (ls *Lines) begin() bool {
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	if !ls.done {
+		ls.wg.Add(1)
+	}
+	return !ls.done
+}
+
+// Close resets what is open and waits for its goroutines.
+func (ls *Lines) Close() {
+	ls.mu.Lock()
+	ls.done = true
+	for _, l := range ls.lines {
+		l.Set(Cut, time.Hour)
+	}
+	ls.mu.Unlock()
+	ls.wg.Wait()
+}
+
+func (l *Line) add(k *link, server int) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if c, _ := l.now(); c == Cut {
+		return false
+	}
+	l.links[k] = struct{}{}
+	l.server = server
+	return true
+}
+
+func (l *Line) remove(k *link) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.links, k)
+}
+
+// carry copies from the server to the page as fast as the line's condition allows.
+func (l *Line) carry(page io.Writer, server io.Reader) error {
+	buf := make([]byte, 16<<10)
+	tick := time.NewTicker(slowTick)
+	defer tick.Stop()
+	for {
+		l.mu.Lock()
+		c, left := l.now()
+		changed := l.changed
+		l.mu.Unlock()
+		share := len(buf)
+		if c == Slow {
+			share = slowBytes * int(slowTick/time.Millisecond) / 1000
+			select {
+			case <-tick.C:
+			case <-changed:
+				continue
+			case <-time.After(left):
+				continue
+			}
+		}
+		n, err := server.Read(buf[:share])
+		if n > 0 {
+			if _, werr := page.Write(buf[:n]); werr != nil {
+				return werr
+			}
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// end passes on how one side ended: its end of stream, or a reset.
+func (k *link) end(err error, other *net.TCPConn) {
+	if err == nil || errors.Is(err, io.EOF) {
+		_ = other.CloseWrite()
+		return
+	}
+	k.reset()
+}
+
+// reset closes both sides the hard way: what is under way is lost, as when a cable is pulled out and somebody notices.
+func (k *link) reset() {
+	for _, c := range []*net.TCPConn{k.page, k.server} {
+		if c != nil {
+			_ = c.SetLinger(0)
+			_ = c.Close()
+		}
+	}
+}
+
+// dialServer connects with a small receive buffer, which has to be set before the handshake.
+func dialServer(ctx context.Context, addr string) (*net.TCPConn, error) {
+	d := net.Dialer{Timeout: dialTimeout, Control: func(_, _ string, raw syscall.RawConn) error {
+		var serr error
+		err := raw.Control(func(fd uintptr) {
+			serr = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUF, receiveBuffer)
+		})
+		return errors.Join(err, serr)
+	}}
+	c, err := d.DialContext(ctx, "tcp", addr)
+	if err != nil {
+		return nil, fmt.Errorf("connect to the server: %w", err)
+	}
+	return c.(*net.TCPConn), nil
+}

@@ -1,0 +1,124 @@
+// A trial is one thing done to the connection, from the button to the verdict: what was replayed, merged and missing.
+// The verdict is not the page's own opinion: the market is asked which number each channel has reached, and the trial
+// waits until the page has seen it.
+
+/** A channel's newest message may be under way when the market is asked. */
+const CHECK_MS = 5000;
+/** A trial in which nothing happens for so long is over. */
+const PATIENCE_MS = 60_000;
+/** Messages this fresh mean that the client has caught up. */
+const FRESH_MS = 1000;
+
+export class Trials {
+  current = null;
+  last = null; // the verdict before: {kind, text, good, replayed, merged, missing, doubled, closes, seconds, worst}
+  #deps;
+
+  /** deps: {tracker, client, situation() => {latency, replaying, server}, say(kind, html parts), log(text, className)} */
+  constructor(deps) {
+    this.#deps = deps;
+  }
+
+  begin(kind, seconds = 0) {
+    const { tracker, situation } = this.#deps;
+    const now = performance.now();
+    this.current = {
+      kind, began: now, until: now + seconds * 1000, from: situation().server,
+      lostAt: null, openedAt: null, closes: [], resumes: 0, replayed: 0, worst: 0, lost: [],
+      missing: tracker.missing, merged: tracker.merged, doubled: tracker.doubled, newest: null, askedAt: 0,
+    };
+  }
+
+  abort() {
+    this.current = null;
+  }
+
+  closed(code, connected) {
+    if (!this.current) this.begin('lost');
+    const trial = this.current;
+    if (connected) {
+      trial.closes.push(code);
+      trial.lostAt = performance.now();
+      trial.newest = null;
+    }
+    if (trial.kind === 'cut' || trial.kind === 'lost') {
+      this.#deps.say('busy', [trial.kind === 'cut' ? 'The line is cut. The market goes on; the client keeps its cursor and tries again.' : `The connection is lost (${code}). The client tries again.`]);
+    } else if (code === 4001) {
+      this.#deps.say('busy', ['Closed with 4001, slow consumer. The server keeps no queue for it: the client resumes from its cursor.']);
+    }
+  }
+
+  opened() {
+    if (this.current?.lostAt) this.current.openedAt = performance.now();
+  }
+
+  replayComplete(replayed) {
+    if (!this.current) return;
+    this.current.resumes++;
+    this.current.replayed += replayed;
+  }
+
+  notRecovered(events) {
+    this.current?.lost.push(...events);
+  }
+
+  /** Called several times a second. */
+  async tick() {
+    const trial = this.current;
+    if (!trial) return;
+    const { client, tracker, situation } = this.#deps;
+    const now = performance.now();
+    const { latency, replaying } = situation();
+    trial.worst = Math.max(trial.worst, latency ?? 0);
+    if (now - trial.began > PATIENCE_MS) return this.#finish(trial, tracker.missing - trial.missing, 'Gave up waiting. ');
+
+    const happened = trial.kind === 'slow' ? now > trial.until : trial.resumes > 0;
+    const settled = client.state === 'open' && !replaying && (latency === null || latency < FRESH_MS);
+    if (!happened || !settled) return;
+    if (!trial.newest) {
+      if (trial.asking) return;
+      trial.asking = true;
+      try {
+        trial.newest = await (await fetch('feed/last')).json();
+      } catch {
+        // The demo itself is gone, or about to come back: the next tick asks again.
+      }
+      trial.asking = false;
+      trial.askedAt = performance.now();
+      return;
+    }
+    const outstanding = tracker.outstanding(trial.newest);
+    if (outstanding === 0 || now - trial.askedAt > CHECK_MS) this.#finish(trial, tracker.missing - trial.missing + outstanding);
+  }
+
+  #finish(trial, missing, prefix = '') {
+    if (this.current !== trial) return;
+    this.current = null;
+    const { tracker, situation, say, log } = this.#deps;
+    const merged = tracker.merged - trial.merged;
+    const doubled = tracker.doubled - trial.doubled;
+    const seconds = trial.openedAt ? (trial.openedAt - trial.lostAt) / 1000 : 0;
+    const good = prefix === '' && missing === 0 && doubled === 0;
+    const n = (count) => count.toLocaleString('en');
+
+    let what;
+    if (trial.kind === 'slow') {
+      what = `Fell ${(trial.worst / 1000).toFixed(1)} s behind${trial.closes.includes(4001) ? ', was closed with 4001 and resumed' : ' and caught up'}. `;
+    } else if (trial.kind === 'drain') {
+      what = `Moved from server ${trial.from} to server ${situation().server}. `;
+    } else {
+      what = `Resumed after ${seconds.toFixed(1)} s without a connection. `;
+    }
+    const counts = [`replayed ${n(trial.replayed)}`, ...trial.kind === 'slow' || merged > 0 ? [`merged ${n(merged)}`] : [], `missing ${n(missing)}`,
+      ...doubled > 0 ? [`doubled ${n(doubled)}`] : []].join(', ');
+    const strong = counts[0].toUpperCase() + counts.slice(1);
+    const checked = `, by the market’s own count of ${n(tracker.channels)} channels.`;
+    const lost = trial.lost.length > 0 ? ` Not recovered: ${trial.lost.join(', ')}.` : '';
+    this.last = {
+      kind: trial.kind, good, replayed: trial.replayed, merged, missing, doubled, closes: trial.closes, seconds, worst: trial.worst,
+      text: `${prefix}${what}${strong}${checked}${lost}`,
+    };
+    say(good ? 'good' : 'bad', [`${prefix}${what}`, { strong }, `${checked}${lost}`]);
+    log(counts, good ? 'good' : 'bad');
+  }
+}
