@@ -168,8 +168,8 @@ func restingMemory(b *testing.B, s *server) int64 {
 // and buffers each would need more memory than the server.
 func idle(b *testing.B, s *server, i int) net.Conn {
 	b.Helper()
-	dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 2, byte(1+i%200))}}
-	conn, err := dialer.DialContext(within(b), "tcp", s.Addr)
+	dialer := net.Dialer{Timeout: patience, LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 2, byte(1+i%200))}}
+	conn, err := dialer.Dial("tcp", s.Addr)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -30,7 +30,7 @@ func TestThirdPartyClients(t *testing.T) {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
 				x := symbol()
-				feed(t, s.topics, x)
+				feed(t, s.topics, x, "trade")
 				for _, c := range runClient(t, program, s.URL(), x) {
 					t.Run(c.Case, func(t *testing.T) {
 						if c.Error != "" {
@@ -76,9 +76,10 @@ func runClient(t *testing.T, program []string, args ...string) (cases []clientCa
 	return cases
 }
 
-// feed publishes n = 1, 2, 3 … on the symbol's trades, 50 a second, until the
-// test ends.
-func feed(t *testing.T, tp topics, x string) {
+// feed publishes n = 1, 2, 3 … on the symbol's channels of the events, 50 a
+// second on each, until the test ends.
+func feed(t *testing.T, tp topics, x string, events ...string) {
+	t.Helper()
 	done, ended := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(ended)
@@ -89,7 +90,11 @@ func feed(t *testing.T, tp topics, x string) {
 			case <-done:
 				return
 			case <-tick.C:
-				tp.publish(t, counted("trade", x, n))
+				var records []record
+				for _, event := range events {
+					records = append(records, counted(event, x, n))
+				}
+				tp.publish(t, records...)
 			}
 		}
 	}()

@@ -23,7 +23,7 @@ func parts(variants []variant.Variant) []part {
 	kafka := []string{"gcc", "java", "mvn"}
 	list := []part{{
 		name: "e2e", needs: kafka, about: "the real servers, against a real broker, from outside",
-		run: func(j *job) { j.withServers("-skip=^TestThirdParty", "./e2e") },
+		run: func(j *job) { j.withServers("-skip=^Test(ThirdParty|ReferenceClient)", "./e2e") },
 	}, {
 		name: "lint", needs: []string{"gcc"}, about: "golangci-lint over every module, with its formatter",
 		run: func(j *job) { j.runLint() },
@@ -41,7 +41,7 @@ func parts(variants []variant.Variant) []part {
 		name: "demo", needs: append([]string{"chromium"}, kafka...), about: "the demo, its page in a real headless Chromium",
 		run: func(j *job) { j.withServers("./cmd/demo/...") },
 	}, part{
-		name: "client", needs: []string{"node", "npm"}, about: "the reference client on Node, and its types",
+		name: "client", needs: append([]string{"node", "npm", "chromium"}, kafka...), about: "the reference client: its units, its types, and against the real servers in Node and Chromium",
 		run: func(j *job) { j.runClient() },
 	}, part{
 		name: "third-party", needs: append([]string{"node", "npm", "python"}, kafka...), about: "npm ws and Python websockets against the real servers",
@@ -124,6 +124,7 @@ func (j *job) runClient() {
 	}
 	j.nodeTest(dir, "test/unit/*.test.js")
 	j.check("types", dir, "npm", "run", "--silent", "check")
+	j.withServers("-run=^TestReferenceClient", "./e2e")
 }
 
 func (j *job) runThirdParty() {
