@@ -72,9 +72,10 @@ type partition struct {
 	target int64 // Loaded waits for next to reach it; -1: no more
 }
 
-// partition returns nil for one that has not been found.
+// partition returns nil for one that has not been found. librdkafka has one of
+// its own, -1, for what it has not placed yet.
 func (t *topic) partition(id int32) *partition {
-	if int(id) >= len(t.partitions) {
+	if id < 0 || int(id) >= len(t.partitions) {
 		return nil
 	}
 	return t.partitions[id]
