@@ -13,7 +13,7 @@ const (
 	// closed: closing it resets whoever still waits in its backlog.
 	quietBacklog  = 100 * time.Millisecond
 	emptyBacklog  = 5 * time.Second
-	drainProgress = 5 * time.Second
+	progressEvery = 5 * time.Second
 )
 
 // startDrain is POST /drain: the same as SIGTERM. It returns how many
@@ -44,7 +44,7 @@ func (s *server) drain(ctx context.Context) {
 	}
 	_ = s.public.Close()
 
-	progress := time.NewTicker(drainProgress)
+	progress := time.NewTicker(progressEvery)
 	defer progress.Stop()
 	for {
 		select {

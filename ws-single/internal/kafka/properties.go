@@ -12,8 +12,8 @@ import (
 )
 
 const (
-	// queueBytes bounds what librdkafka has fetched and we have not read.
-	queueBytes = 64 << 20
+	// QueueBytes bounds what librdkafka has fetched and we have not read.
+	QueueBytes = 64 << 20
 	// fetchBytes bounds one answer of a broker, by which the queue may overshoot.
 	fetchBytes = 16 << 20
 
@@ -70,7 +70,7 @@ func readerProperties(cfg Config) kafka.ConfigMap {
 		// and then looks away for a second: p50 was 343 ms, this way 0.4 ms.
 		"fetch.queue.backoff.ms":     5,
 		"queued.min.messages":        10_000_000,
-		"queued.max.messages.kbytes": queueBytes >> 10,
+		"queued.max.messages.kbytes": QueueBytes >> 10,
 		"fetch.max.bytes":            fetchBytes,
 		"fetch.error.backoff.ms":     100,
 		"statistics.interval.ms":     int(statisticsInterval.Milliseconds()),

@@ -23,7 +23,7 @@ func (l *Loop) closeAfter(c *conn, code wire.CloseCode, reason string, within ti
 	c.closing, c.code, c.reason = finishing, code, reason
 	c.awaiting = nil
 	if !c.pulled {
-		for !c.pulled && !c.due.empty() {
+		for !c.pulled && c.closing == finishing && (!c.due.empty() || len(c.control) > 0) {
 			l.flush(c)
 		}
 		if !c.pulled && c.closing == finishing {
