@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"sync"
@@ -90,13 +89,13 @@ func runParts(ctx context.Context, s *shared, chosen []part, jobs int) int {
 	}
 	if err := s.close(); err != nil {
 		total.failed++
-		fmt.Println(err)
+		fmt.Fprintln(s.out, err)
 	}
 	if ctx.Err() != nil {
 		total.failed++
-		fmt.Println("interrupted")
+		fmt.Fprintln(s.out, "interrupted")
 	}
-	fmt.Printf("\nall parts took %.1f s\n%s\n", time.Since(began).Seconds(), total.count())
+	fmt.Fprintf(s.out, "\nall parts took %.1f s\n%s\n", time.Since(began).Seconds(), total.count())
 	if total.failed > 0 {
 		return 1
 	}
@@ -117,9 +116,9 @@ func runPart(ctx context.Context, s *shared, p part) *job {
 	word := "ok  "
 	if j.failed > 0 {
 		word = "FAIL"
-		_, _ = io.Copy(os.Stdout, &j.report)
+		_, _ = j.report.WriteTo(s.out)
 	}
-	fmt.Printf("%s %-20s %6.1f s   %s\n", word, p.name, time.Since(began).Seconds(), j.count())
+	fmt.Fprintf(s.out, "%s %-20s %6.1f s   %s\n", word, p.name, time.Since(began).Seconds(), j.count())
 	return j
 }
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,7 +17,8 @@ import (
 
 // shared is what parts use together; each thing is made when first asked for.
 type shared struct {
-	root     string // of the repository
+	out      io.Writer // the report
+	root     string    // of the repository
 	scripts  string
 	bin      string // built programs, ignored by git
 	cache    string // virtual environments, ignored by git
@@ -31,6 +33,7 @@ type shared struct {
 
 func newShared(root string, variants []variant.Variant) *shared {
 	s := &shared{
+		out:      os.Stdout,
 		root:     root,
 		scripts:  filepath.Join(root, "scripts"),
 		bin:      filepath.Join(root, "scripts", "bin"),

@@ -1,0 +1,155 @@
+package variant
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	dto "github.com/prometheus/client_model/go"
+	"go.uber.org/goleak"
+	"google.golang.org/protobuf/proto"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// script makes a program that stands in for a server.
+func script(t *testing.T, body string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "server")
+	if err := os.WriteFile(path, []byte("#!/bin/sh\n"+body+"\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func start(t *testing.T, o Options) *Server {
+	t.Helper()
+	s, err := Start(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Kill)
+	return s
+}
+
+func TestServerEnds(t *testing.T) {
+	s := start(t, Options{Binary: script(t, `echo "on $WS_ADDR, token $WS_ADMIN_TOKEN, topics $KAFKA_TOPICS"; exit 7`),
+		Env: map[string]string{"WS_ADMIN_TOKEN": "abc"}})
+	code, err := s.Wait(t.Context())
+	if err != nil || code != 7 {
+		t.Errorf("got %d, %v, want 7", code, err)
+	}
+	if want := "on " + s.Addr + ", token abc, topics \n"; s.Logs() != want {
+		t.Errorf("got %q, want %q", s.Logs(), want)
+	}
+	err = s.WaitReady(t.Context())
+	if err == nil || !strings.Contains(err.Error(), "ended with code 7") || !strings.Contains(err.Error(), "token abc") {
+		t.Errorf("got %v, want the code and the output", err)
+	}
+}
+
+func TestServerLives(t *testing.T) {
+	s := start(t, Options{Binary: script(t, "trap 'exit 3' TERM; while :; do sleep 0.02; done")})
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	if err := s.WaitReady(ctx); err == nil {
+		t.Error("a server without a listener is ready")
+	}
+	if rss, err := s.RSS(); err != nil || rss < 1<<16 {
+		t.Errorf("RSS is %d, %v", rss, err)
+	}
+	if _, err := s.CPU(); err != nil {
+		t.Error(err)
+	}
+	if n, err := s.Threads(); err != nil || n != 1 {
+		t.Errorf("%d threads, %v", n, err)
+	}
+	if err := s.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if code, err := s.Wait(t.Context()); err != nil || code != 3 {
+		t.Errorf("got %d, %v, want 3", code, err)
+	}
+}
+
+func TestStartFails(t *testing.T) {
+	if _, err := Start(Options{Binary: "/nowhere/server"}); err == nil {
+		t.Error("a program that does not exist was started")
+	}
+}
+
+// A test's settings are its own: none come from whoever runs it.
+func TestEnviron(t *testing.T) {
+	for _, name := range []string{"WS_ADDR", "KAFKA_BROKERS", "LOG_LEVEL"} {
+		t.Setenv(name, "inherited")
+	}
+	t.Setenv("OTHER", "kept")
+	env := Environ(map[string]string{"WS_ADDR": "set"})
+	if !slices.Contains(env, "OTHER=kept") || !slices.Contains(env, "WS_ADDR=set") {
+		t.Errorf("got %v", env)
+	}
+	for _, kv := range env {
+		if strings.HasSuffix(kv, "=inherited") {
+			t.Errorf("%s was inherited", kv)
+		}
+	}
+}
+
+func TestFreeAddr(t *testing.T) {
+	seen := map[string]bool{}
+	for range 20 {
+		addr, err := FreeAddr()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if seen[addr] {
+			t.Errorf("%s was handed out twice", addr)
+		}
+		seen[addr] = true
+	}
+}
+
+func TestMetricsSum(t *testing.T) {
+	counter := func(value float64, labels ...string) *dto.Metric {
+		m := &dto.Metric{Counter: &dto.Counter{Value: proto.Float64(value)}}
+		for i := 0; i < len(labels); i += 2 {
+			m.Label = append(m.Label, &dto.LabelPair{Name: proto.String(labels[i]), Value: proto.String(labels[i+1])})
+		}
+		return m
+	}
+	m := Metrics{"closed": {Type: dto.MetricType_COUNTER.Enum(), Metric: []*dto.Metric{
+		counter(1, "code", "4000"), counter(2, "code", "4001", "x", "y"), counter(4, "code", "4001"),
+	}}}
+	tests := []struct {
+		name   string
+		labels []string
+		want   float64
+	}{
+		{"closed", nil, 7},
+		{"closed", []string{"code", "4001"}, 6},
+		{"closed", []string{"code", "4001", "x", "y"}, 2},
+		{"closed", []string{"code", "4002"}, 0},
+		{"opened", nil, 0},
+	}
+	for _, test := range tests {
+		if got := m.Sum(test.name, test.labels...); got != test.want {
+			t.Errorf("%s %v: got %v, want %v", test.name, test.labels, got, test.want)
+		}
+	}
+}
+
+func TestAll(t *testing.T) {
+	all, err := All()
+	if err != nil || len(all) == 0 || all[0].Name != "ws-single" {
+		t.Errorf("got %v, %v", all, err)
+	}
+	t.Chdir(t.TempDir())
+	if _, err := All(); err == nil {
+		t.Error("variants were found outside of the repository")
+	}
+}
