@@ -166,7 +166,7 @@ func TestWaitDrained(t *testing.T) {
 	}{
 		{"gone", func(d time.Duration) int { return 900 - int(d/time.Second)*75 - 1 }, 1, time.Minute, 12 * time.Second,
 			"draining: 524 connections left\ndraining: 149 connections left\ndrained: the server is gone after 12s\n", ""},
-		{"empty, but still accepting", func(time.Duration) int { return 0 }, 1, time.Minute, 5*time.Second + drainPoll,
+		{"empty, but still accepting", func(time.Duration) int { return 0 }, 1, time.Minute, 5*time.Second + waitPoll,
 			"draining: 0 connections left\ndrained: no connection is left after 5.3s\n", ""},
 		{"empty, but not draining", func(time.Duration) int { return 0 }, 0, 4 * time.Second, 4 * time.Second,
 			"", "drain: not done within 4s, 0 connections left"},

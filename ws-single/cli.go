@@ -55,7 +55,8 @@ func commands() []command {
 	}
 }
 
-// usageError is a command line that names no command.
+// usageError is a wrong command line, or a wrong setting that is not known by
+// its name.
 type usageError string
 
 func (e usageError) Error() string { return string(e) }

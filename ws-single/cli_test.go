@@ -22,7 +22,7 @@ type outcome struct {
 	stdout, stderr string
 }
 
-// command runs a command line as main does, with a serve of the test's own.
+// runLine runs a command line as main does, with a serve of the test's own.
 func runLine(t *testing.T, serve serveFunc, environ []string, args ...string) outcome {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
@@ -111,6 +111,17 @@ func TestConfigCheck(t *testing.T) {
 		"ws-single: warning: WS_ADMIN_ADDR=:3902 (--admin-addr) is not on loopback and WS_ADMIN_TOKEN is not set: drain, rebalance and pprof are refused there\n"}
 	if got != want {
 		t.Errorf("got %+v", got)
+	}
+}
+
+// What librdkafka does not take is found by a check, too.
+func TestConfigCheckOfProperties(t *testing.T) {
+	for _, properties := range []string{"no.such.property=1", "fetch.max.bytes=many", "enable.auto.commit=true"} {
+		got := runLine(t, nil, []string{"KAFKA_PROPERTIES=" + properties}, "config", "check")
+		name, _, _ := strings.Cut(properties, "=")
+		if got.status != exitUsage || got.stdout != "" || strings.Count(got.stderr, "\n") != 1 || !strings.Contains(got.stderr, name) {
+			t.Errorf("%s: %+v", properties, got)
+		}
 	}
 }
 

@@ -18,13 +18,10 @@ import (
 )
 
 const (
-	drainPoll     = 250 * time.Millisecond
-	drainProgress = 5 * time.Second
-	// drainAccepts is how long a draining server goes on accepting: no
-	// connection before that does not mean that none will come.
-	drainAccepts = 5 * time.Second
-	// drainGrace is what a server may take beyond WS_DRAIN_TIMEOUT to end.
-	drainGrace = 10 * time.Second
+	waitPoll     = 250 * time.Millisecond
+	waitProgress = 5 * time.Second
+	// waitGrace is what a server may take beyond WS_DRAIN_TIMEOUT to end.
+	waitGrace = 10 * time.Second
 )
 
 // runDrain empties the server that has the same settings: a preStop in an image
@@ -37,7 +34,7 @@ func runDrain(ctx context.Context, in invocation) error {
 		return err
 	}
 	if *timeout == 0 {
-		*timeout = cfg.DrainTimeout + drainGrace
+		*timeout = cfg.DrainTimeout + waitGrace
 	}
 	admin, err := newAdminClient(cfg)
 	if err != nil {
@@ -52,12 +49,13 @@ func runDrain(ctx context.Context, in invocation) error {
 }
 
 // waitDrained returns when the server is gone, or drains and has no connection
-// left after it stopped accepting.
+// left after it stopped accepting: before that, none does not mean that none will
+// come.
 func waitDrained(ctx context.Context, admin *adminClient, stdout io.Writer, timeout time.Duration) error {
 	began := time.Now()
 	told := began
 	left := -1
-	ticker := time.NewTicker(drainPoll)
+	ticker := time.NewTicker(waitPoll)
 	defer ticker.Stop()
 	for {
 		body, err := admin.do(ctx, http.MethodGet, "/metrics")
@@ -71,14 +69,14 @@ func waitDrained(ctx context.Context, admin *adminClient, stdout io.Writer, time
 			if ok {
 				left = int(connections)
 			}
-			if ok && connections == 0 && draining == 1 && time.Since(began) > drainAccepts {
+			if ok && connections == 0 && draining == 1 && time.Since(began) > acceptWhileDraining {
 				_, err := fmt.Fprintf(stdout, "drained: no connection is left after %s\n", time.Since(began).Round(time.Second/10))
 				return err
 			}
 		}
 		// Any other error is that of a server which is ending; the timeout
 		// tells it from one that hangs.
-		if time.Since(told) >= drainProgress && left >= 0 {
+		if time.Since(told) >= waitProgress && left >= 0 {
 			told = time.Now()
 			_, _ = fmt.Fprintf(stdout, "draining: %d connections left\n", left)
 		}
