@@ -140,6 +140,7 @@ func settings(page net.Addr, brokers string) []string {
 		"WS_CONFLATE_EVENTS=" + conflated,
 		"WS_MAX_BEHIND=" + maxBehind.String(),
 		"WS_PING_INTERVAL=5s",
+		"WS_PONG_TIMEOUT=4s",
 		"WS_DRAIN_SPREAD=2s",
 		"WS_DRAIN_TIMEOUT=15s",
 		"LOG_FORMAT=json",

@@ -26,7 +26,7 @@ const tracker = new Tracker(facts.conflated);
 const table = new Table($('rows'), facts.symbols);
 const timeline = new Timeline($('timeline'));
 
-let samples = []; // latencies of the last second: [when, ms]
+let samples = []; // latencies of the last second's live messages: [when, ms]
 let latency = null; // their median; null while nothing comes
 let replaying = false;
 let connected = false; // a welcome came on the present connection
@@ -48,6 +48,7 @@ client.on('message', (message) => {
   const { data } = message;
   if (!Number.isInteger(data?.n)) return;
   tracker.take(message.channel, message.event, data.n);
+  if (replaying) return; // how old a replayed message is says nothing about the way here
   const now = performance.now();
   samples.push([now, performance.timeOrigin + now - data.sent / 1000]);
 });
@@ -59,6 +60,7 @@ client.on('open', async (frame) => {
   pong = null;
   refusals = 0;
   replaying = Object.keys(client.cursor).length > 0;
+  timeline.condition(condition());
   trials.opened();
   server = (await (await fetch(`line/${line}`)).json()).server;
   log(`connected to server ${server}`, 'good');
@@ -90,6 +92,8 @@ client.on('close', ({ code, reason, final }) => {
     refusals++;
   }
   connected = false;
+  samples = [];
+  timeline.condition('down');
 });
 client.on('reconnecting', ({ delayMs }) => {
   const text = `next try in ${(delayMs / 1000).toFixed(1)} s`;
@@ -209,7 +213,7 @@ function measureLatency() {
 
 function condition() {
   if (!connected) return 'down';
-  return latency !== null && latency > BEHIND_MS && !replaying ? 'behind' : 'live';
+  return latency !== null && latency > BEHIND_MS ? 'behind' : 'live';
 }
 
 function show() {
@@ -231,8 +235,10 @@ function show() {
   set('merged', n(tracker.merged));
   set('missing', n(tracker.missing));
   $('missing').toggleAttribute('data-bad', tracker.missing > 0);
-  $('pill').dataset.state = now;
-  set('pill', { live: 'live', behind: `${((latency ?? 0) / 1000).toFixed(1)} s behind`, down: client.state === 'closed' ? 'closed' : 'reconnecting' }[now]);
+  $('pill').dataset.state = replaying ? 'behind' : now;
+  set('pill', replaying ? 'replaying' : {
+    live: 'live', behind: `${((latency ?? 0) / 1000).toFixed(1)} s behind`, down: client.state === 'closed' ? 'closed' : 'reconnecting',
+  }[now]);
 
   set('server', welcome ? `${server} · ${welcome.server} ${welcome.version}` : '–');
   set('conn', connected ? welcome.conn : '–');

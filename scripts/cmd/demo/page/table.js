@@ -150,7 +150,7 @@ function sparkline(canvas, points, colour) {
   const range = Math.max(...points) - low || 1;
   context.beginPath();
   points.forEach((p, i) => {
-    const x = width - 2 - (points.length - 1 - i) * (width - 4) / (POINTS - 1);
+    const x = 2 + i * (width - 4) / (POINTS - 1);
     const y = 3 + (height - 6) * (1 - (p - low) / range);
     if (i === 0) context.moveTo(x, y);
     else context.lineTo(x, y);
