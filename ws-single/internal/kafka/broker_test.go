@@ -116,6 +116,9 @@ func brokers(tb testing.TB) string {
 	return sharedBroker.addr
 }
 
+// unique makes a topic name that no run before had: the broker may be older.
+func unique(name string) string { return fmt.Sprintf("%s.%x", name, time.Now().UnixNano()) }
+
 // admin works on a broker's topics.
 type admin struct {
 	tb testing.TB

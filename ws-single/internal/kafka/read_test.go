@@ -15,7 +15,8 @@ import (
 func TestOrderAndCompleteness(t *testing.T) {
 	t.Parallel()
 	addr := brokers(t)
-	const topic, partitions, each = "complete", 12, 1000
+	const partitions, each = 12, 1000
+	topic := unique("complete")
 	newAdmin(t, addr).create(topic, partitions)
 	p := newProducer(t, addr)
 	half := func(first int) {
@@ -58,7 +59,7 @@ func TestOrderAndCompleteness(t *testing.T) {
 func TestStartPosition(t *testing.T) {
 	t.Parallel()
 	addr := brokers(t)
-	const topic = "start"
+	topic := unique("start")
 	a := newAdmin(t, addr)
 	a.create(topic, 4)
 	p := newProducer(t, addr)
@@ -114,7 +115,7 @@ func TestBegin(t *testing.T) {
 func TestRecords(t *testing.T) {
 	t.Parallel()
 	addr := brokers(t)
-	topic := "records"
+	topic := unique("records")
 	newAdmin(t, addr).create(topic, 1)
 	header := func(values ...string) (all []kafka.Header) {
 		for _, v := range values {
@@ -188,9 +189,9 @@ func TestRecords(t *testing.T) {
 func TestTransactions(t *testing.T) {
 	t.Parallel()
 	addr := brokers(t)
-	const topic = "transactions"
+	topic := unique("transactions")
 	newAdmin(t, addr).create(topic, 1)
-	p := newProducer(t, addr, "transactional.id=tx")
+	p := newProducer(t, addr, "transactional.id="+topic)
 	check := func(err error) {
 		t.Helper()
 		if err != nil {

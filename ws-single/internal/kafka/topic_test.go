@@ -19,16 +19,18 @@ const promised = 30 * time.Second
 // when it does.
 func TestTopicAppearsLater(t *testing.T) {
 	t.Parallel()
+	early := unique("early")
+	late := unique("late")
 	addr := brokers(t)
 	a := newAdmin(t, addr)
-	a.create("early", 2)
-	s := consume(t, testConfig(addr, "early", "late"))
+	a.create(early, 2)
+	s := consume(t, testConfig(addr, early, late))
 	items := s.until("Loaded", has(Loaded))
 	if opened := of(Opened, items); len(opened) != 1 || opened[0].Event != 0 {
 		t.Errorf("Opened: %v", opened)
 	}
-	a.create("late", 3)
-	newProducer(t, addr).send(numbered("late", 1, 0, 2000)...)
+	a.create(late, 3)
+	newProducer(t, addr).send(numbered(late, 1, 0, 2000)...)
 	items = s.within(promised, "all of the late topic", atLeast(Record, 2000))
 	checkContinuous(t, items, false)
 	opened, started := of(Opened, items), of(Started, items)
@@ -39,24 +41,25 @@ func TestTopicAppearsLater(t *testing.T) {
 
 func TestPartitionsAdded(t *testing.T) {
 	t.Parallel()
+	topic := unique("growing")
 	addr := brokers(t)
 	a := newAdmin(t, addr)
-	a.create("growing", 2)
+	a.create(topic, 2)
 	p := newProducer(t, addr)
-	p.send(numbered("growing", 0, 0, 10)...)
-	s := consume(t, testConfig(addr, "growing"))
+	p.send(numbered(topic, 0, 0, 10)...)
+	s := consume(t, testConfig(addr, topic))
 	s.until("Loaded", has(Loaded))
-	a.addPartitions("growing", 4)
+	a.addPartitions(topic, 4)
 	added := newProducer(t, addr) // the first one does not know of them yet
 	a.retry("produce to the new partition", func(context.Context) error {
-		m, err := added.GetMetadata(ptr("growing"), false, 1000)
-		if err == nil && len(m.Topics["growing"].Partitions) != 4 {
+		m, err := added.GetMetadata(&topic, false, 1000)
+		if err == nil && len(m.Topics[topic].Partitions) != 4 {
 			err = errors.New("not there yet")
 		}
 		return err
 	})
-	added.send(numbered("growing", 3, 0, 1500)...) // more than the tail: from the beginning
-	p.send(numbered("growing", 0, 10, 10)...)
+	added.send(numbered(topic, 3, 0, 1500)...) // more than the tail: from the beginning
+	p.send(numbered(topic, 0, 10, 10)...)
 	items := s.within(promised, "the new partition's records", atLeast(Record, 20+1500))
 	checkContinuous(t, items, false)
 	if started := of(Started, items); len(started) != 4 || started[3].Offset != 0 {
@@ -71,26 +74,27 @@ func TestPartitionsAdded(t *testing.T) {
 // other partitions go on.
 func TestRecordsDeleted(t *testing.T) {
 	t.Parallel()
+	topic := unique("deleted")
 	addr := brokers(t)
 	a := newAdmin(t, addr)
-	a.create("deleted", 3)
+	a.create(topic, 3)
 	p := newProducer(t, addr)
 	for part := range int32(3) {
-		p.send(numbered("deleted", part, 0, 10)...)
+		p.send(numbered(topic, part, 0, 10)...)
 	}
-	s := consume(t, testConfig(addr, "deleted"))
+	s := consume(t, testConfig(addr, topic))
 	s.until("Loaded", has(Loaded))
 	s.Pause(true)
 	s.eventually(patience, "pause", func(st Stats) bool { return st.Paused })
 	time.Sleep(time.Second) // fetches on their way
 	for part := range int32(3) {
-		p.send(numbered("deleted", part, 10, 100)...)
+		p.send(numbered(topic, part, 10, 100)...)
 	}
-	a.deleteRecords("deleted", 1, 60)
-	a.deleteRecords("deleted", 2, 110) // all of it
+	a.deleteRecords(topic, 1, 60)
+	a.deleteRecords(topic, 2, 110) // all of it
 	s.Pause(false)
 	s.until("two gaps", atLeast(Gap, 2))
-	p.send(numbered("deleted", 2, 110, 1)...)
+	p.send(numbered(topic, 2, 110, 1)...)
 	items := s.until("what is left", atLeast(Record, 30+100+50+1))
 	checkContinuous(t, items, false)
 	for _, g := range of(Gap, items) {
@@ -109,22 +113,24 @@ func TestRecordsDeleted(t *testing.T) {
 // exist in it, and must not be believed.
 func TestTopicMadeAnew(t *testing.T) {
 	t.Parallel()
+	anew := unique("anew")
+	steady := unique("steady")
 	addr := brokers(t)
 	a := newAdmin(t, addr)
-	a.create("anew", 2)
-	a.create("steady", 1)
+	a.create(anew, 2)
+	a.create(steady, 1)
 	p := newProducer(t, addr)
-	p.send(numbered("anew", 0, 0, 50)...)
-	p.send(numbered("anew", 1, 0, 50)...)
-	s := consume(t, testConfig(addr, "anew", "steady"))
+	p.send(numbered(anew, 0, 0, 50)...)
+	p.send(numbered(anew, 1, 0, 50)...)
+	s := consume(t, testConfig(addr, anew, steady))
 	old := of(Opened, s.until("Loaded", has(Loaded)))[0].Log
-	a.delete("anew")
-	a.create("anew", 3)
+	a.delete(anew)
+	a.create(anew, 3)
 	fresh := newProducer(t, addr)
 	for part := range int32(3) {
-		fresh.send(numbered("anew", part, 1000, 300)...)
+		fresh.send(numbered(anew, part, 1000, 300)...)
 	}
-	p.send(numbered("steady", 0, 0, 20)...)
+	p.send(numbered(steady, 0, 0, 20)...)
 	items := s.within(promised, "the new log", has(NewLog))
 	log := of(NewLog, items)[0]
 	if log.Event != 0 || log.Log == old || len(log.Log) != 16 {
@@ -176,17 +182,18 @@ func beforeNewLog(items []Item) []Item {
 // However often it is paused and resumed under way, nothing is lost or doubled.
 func TestPause(t *testing.T) {
 	t.Parallel()
+	topic := unique("paused")
 	addr := brokers(t)
 	const partitions, each = 4, 3000
-	newAdmin(t, addr).create("paused", partitions)
+	newAdmin(t, addr).create(topic, partitions)
 	p := newProducer(t, addr)
-	s := consume(t, testConfig(addr, "paused"))
+	s := consume(t, testConfig(addr, topic))
 	s.until("Loaded", has(Loaded))
 	var feeding sync.WaitGroup
 	feeding.Go(func() {
 		for first := 0; first < each; first += 100 {
 			for part := range int32(partitions) {
-				p.send(numbered("paused", part, first, 100)...)
+				p.send(numbered(topic, part, first, 100)...)
 			}
 		}
 	})
@@ -204,7 +211,7 @@ func TestPause(t *testing.T) {
 	s.Pause(true)
 	s.eventually(patience, "pause", func(st Stats) bool { return st.Paused })
 	time.Sleep(time.Second)
-	p.send(numbered("paused", 0, each, 1)...)
+	p.send(numbered(topic, 0, each, 1)...)
 	time.Sleep(2 * time.Second)
 	if n := len(of(Record, s.all())); n != partitions*each {
 		t.Errorf("%d records while paused", n-partitions*each)
@@ -216,12 +223,13 @@ func TestPause(t *testing.T) {
 // MaxRate slows reading down and drops nothing.
 func TestMaxRate(t *testing.T) {
 	t.Parallel()
+	topic := unique("rated")
 	addr := brokers(t)
-	newAdmin(t, addr).create("rated", 2)
+	newAdmin(t, addr).create(topic, 2)
 	p := newProducer(t, addr)
-	p.send(numbered("rated", 0, 0, 1000)...)
-	p.send(numbered("rated", 1, 0, 1000)...)
-	cfg := testConfig(addr, "rated")
+	p.send(numbered(topic, 0, 0, 1000)...)
+	p.send(numbered(topic, 1, 0, 1000)...)
+	cfg := testConfig(addr, topic)
 	cfg.MaxRate = 1000
 	s := consume(t, cfg)
 	s.until("the first record", has(Record))
@@ -236,12 +244,13 @@ func TestMaxRate(t *testing.T) {
 
 func TestEnds(t *testing.T) {
 	t.Parallel()
+	topic := unique("ends")
 	addr := brokers(t)
-	newAdmin(t, addr).create("ends", 3)
+	newAdmin(t, addr).create(topic, 3)
 	p := newProducer(t, addr)
-	p.send(numbered("ends", 0, 0, 7)...)
-	p.send(numbered("ends", 2, 0, 9)...)
-	c, err := New(testConfig(addr, "ends"), testLog(t))
+	p.send(numbered(topic, 0, 0, 7)...)
+	p.send(numbered(topic, 2, 0, 9)...)
+	c, err := New(testConfig(addr, topic), testLog(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -265,5 +274,3 @@ func TestEnds(t *testing.T) {
 		t.Error("Ends after Run: no error")
 	}
 }
-
-func ptr[T any](v T) *T { return &v }
