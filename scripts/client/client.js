@@ -122,7 +122,7 @@ export class Client {
   #ids = 0;
 
   #confirmed = new Set(); // wanted channels that a server has acknowledged, in the order of subscription
-  #queue = []; // items: {type, channels, last, calls, combined, commands, retries, answer}
+  #queue = []; // queueItem()s; the first is the one being asked
   #cursor = new Map(); // event -> {log, at}
   #stats = { received: 0, replayed: 0, merged: 0, gaps: 0, lost: 0, errors: 0, connections: 0, reconnects: 0 };
   #states = { idle: 1, connecting: 0, open: 0, waiting: 0, closed: 0 };
@@ -258,7 +258,7 @@ export class Client {
     const plain = this.#queue.filter((item) => !item.last);
     const all = [...new Set([...this.#confirmed, ...plain.flatMap((item) => item.channels)])];
     if (all.length > limit) {
-      this.#queue.unshift(queueItem('subscribe', [...this.#confirmed], [], 0));
+      if (this.#confirmed.size > 0) this.#queue.unshift(queueItem('subscribe', [...this.#confirmed], [], 0));
     } else if (all.length > 0) {
       const combined = queueItem('subscribe', all, plain.flatMap((item) => item.calls), 0);
       combined.combined = plain.length > 1 || (plain.length > 0 && this.#confirmed.size > 0);
@@ -305,21 +305,16 @@ export class Client {
     const { channels, unrecovered } = item.commands.shift();
     for (const channel of channels) connection.held.add(channel);
     if (replays) connection.replaying = frame.id;
-    const lost = [...frame.lost ?? [], ...unrecovered];
-    const before = item.answer;
-    item.answer = {
-      subscribed: [...before?.subscribed ?? [], ...frame.subscribed ?? channels],
-      count: frame.count,
-      recovered: (before?.recovered ?? true) && lost.length === 0,
-      lost: [...before?.lost ?? [], ...lost],
-    };
+    const lost = [...new Set([...frame.lost ?? [], ...unrecovered])];
     this.#stats.lost += lost.length;
+    item.result.push(...lost);
     if (item.commands.length === 0) {
       this.#queue.shift();
       for (const channel of item.channels) this.#confirmed.add(channel);
-      for (const call of item.calls) call.resolve(item.answer);
+      const answer = { subscribed: item.channels, count: frame.count, recovered: item.result.length === 0, lost: [...new Set(item.result)] };
+      for (const call of item.calls) call.resolve(answer);
     }
-    this.#emit('ack', { subscribed: frame.subscribed ?? channels, count: frame.count, recovered: lost.length === 0, lost });
+    this.#emit('ack', { subscribed: channels, count: frame.count, recovered: lost.length === 0, lost });
     if (lost.length > 0) this.#emit('notRecovered', lost);
   }
 
@@ -329,10 +324,10 @@ export class Client {
       connection.held.delete(channel);
       this.#confirmed.delete(channel);
     }
-    item.answer = { unsubscribed: [...item.answer?.unsubscribed ?? [], ...frame.unsubscribed ?? gone], count: frame.count };
+    item.result.push(...frame.unsubscribed ?? gone);
     if (item.commands.length === 0) {
       this.#queue.shift();
-      for (const call of item.calls) call.resolve(item.answer);
+      for (const call of item.calls) call.resolve({ unsubscribed: item.result, count: frame.count });
     }
     this.#dropPositions(gone);
   }
@@ -411,7 +406,6 @@ export class Client {
     }
     connection.welcome = { ...frame, limits };
     connection.openedAt = this.#timers.now();
-    this.#refusedToken = null;
     this.#stats.connections++;
     this.#cancel(connection, 'welcome');
     // The first at a random time, so that clients which came together do not beat together.
@@ -684,8 +678,13 @@ export class Client {
   }
 }
 
+/**
+ * What stands in the queue: a subscribe or unsubscribe for one call, for several, or (a resume) for none. `commands` are
+ * what is left to send of it, once it is known how it must be cut; `result` is what the answers so far named (lost events,
+ * or channels unsubscribed).
+ */
 function queueItem(type, channels, calls, last) {
-  return { type, channels, calls, last, combined: false, commands: null, retries: 0, answer: null };
+  return { type, channels, calls, last, combined: false, commands: null, retries: 0, result: [] };
 }
 
 /** Whether one of the patterns is of this event. */
@@ -704,9 +703,10 @@ function eventOf(pattern) {
  */
 function split(channels, cursor, limit) {
   if (channels === null) return [{ channels, unrecovered: [] }];
-  const together = channels.some((channel) => eventOf(channel) === '*');
+  const wild = channels.filter((channel) => eventOf(channel) === '*');
+  const together = wild.length > 0;
   const groups = new Map();
-  for (const channel of channels) {
+  for (const channel of new Set([...wild, ...channels])) { // the wide ones first, where the positions are
     const key = together ? '*' : eventOf(channel);
     groups.set(key, [...groups.get(key) ?? [], channel]);
   }

@@ -13,7 +13,7 @@ export class LogServer {
   #counts = new Map(); // channel -> n of its newest record
   refusals = []; // what commands were refused for: a correct client hears only what a test provokes
   messageBytes = 65_536;
-  busy = 0; // this many subscribes are refused as BUSY
+  unavailable = 0; // this many subscribes are refused as UNAVAILABLE
 
   static async start(events, partitions) {
     const server = new LogServer();
@@ -91,9 +91,9 @@ export class LogServer {
       this.refusals.push(code);
       this.#send(connection, { type: 'error', id, code, message: code, temporary });
     };
-    if (this.busy > 0) {
-      this.busy--;
-      return refuse('BUSY', true);
+    if (this.unavailable > 0) {
+      this.unavailable--;
+      return refuse('UNAVAILABLE', true);
     }
     const events = [...this.#logs.keys()];
     if (!channels.every((pattern) => pattern.endsWith('.*') || events.includes(pattern.split('.')[1]))) return refuse('CHANNEL_INVALID');

@@ -30,8 +30,10 @@ export class Line {
     return command;
   }
 
-  /** Commands that came and were not asked for. */
-  get unread() {
+  /** Commands nobody asked for, once all that the client has sent by now, and in answer to what it was sent, is here. */
+  async quiet() {
+    this.#socket.ping();
+    await once(this.#socket, 'pong');
     return this.#commands;
   }
 

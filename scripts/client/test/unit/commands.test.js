@@ -58,7 +58,7 @@ for (const channels of [[], 'BTC.trade', [1], undefined, null]) {
   test(`what no server would take is not sent: ${JSON.stringify(channels)}`, async (t) => {
     const s = await opened(t);
     await assert.rejects(s.client.subscribe(channels), { code: 'BAD_REQUEST' });
-    assert.deepEqual(s.line.unread, []);
+    assert.deepEqual(await s.line.quiet(), []);
   });
 }
 
@@ -77,7 +77,7 @@ for (const code of ['BUSY', 'UNAVAILABLE', 'RATE_LIMIT_EXCEEDED']) {
       const error = await s.told.nth('error', i + 1);
       assert.deepEqual([error.code, error.temporary], [code, true]);
       assert.equal(s.clock.waits[0], wait);
-      assert.deepEqual(s.line.unread, []);
+      assert.deepEqual(await s.line.quiet(), []);
       s.clock.advance(wait);
     }
     const command = await s.line.command('subscribe');
@@ -94,10 +94,8 @@ test('a replaying command waits for the end of the replay before it; what stands
   s.client.subscribe(['B.trade'], { last: 5 });
   const first = await s.line.command('subscribe');
   s.line.ack(first, { trade: at(1) });
-  await s.told.nth('ack');
   s.line.message('A.trade', 0, 1);
-  await s.told.nth('message');
-  assert.deepEqual(s.line.unread, []);
+  assert.deepEqual(await s.line.quiet(), []);
   s.line.replayComplete(first, 1, { trade: at(1) });
   assert.deepEqual((await s.line.command('subscribe')).data, { channels: ['B.trade'], last: 5 });
 });
@@ -108,7 +106,7 @@ test('commands stay below the rate that the welcome told', async (t) => {
   for (let i = 0; i < 2; i++) s.line.ack(await s.line.command('subscribe'), { trade: at(1) });
   await calls[1];
   assert.equal(s.clock.waits[0], 1000);
-  assert.deepEqual(s.line.unread, []);
+  assert.deepEqual(await s.line.quiet(), []);
   s.clock.advance(1000);
   s.line.ack(await s.line.command('subscribe'), { trade: at(1) });
   await calls[2];
@@ -135,7 +133,7 @@ test('a call not answered before the line broke is answered after', async (t) =>
   assert.deepEqual(command.data, { channels: ['B.trade'] });
   next.ack(command, { trade: at(1) });
   await two;
-  assert.deepEqual(next.unread, []);
+  assert.deepEqual(await next.quiet(), []);
 });
 
 test('`last` not answered before the line broke is asked again, apart from the resume', async (t) => {
@@ -223,6 +221,19 @@ test('calls beyond the limit are asked on their own, after the resume', async (t
   await assert.rejects(over, { code: 'CHANNEL_LIMIT' });
 });
 
+test('calls that pass the limit together are asked one by one from the start', async (t) => {
+  const s = await setup(t);
+  const one = s.client.subscribe(['A.trade']);
+  const two = s.client.subscribe(['B.trade']);
+  s.client.connect();
+  const line = await s.peer.line();
+  line.welcome(limits({ channels: 1 }));
+  line.ack(await line.command('subscribe'), { trade: at(1) });
+  assert.equal((await one).count, 1);
+  line.error(await line.command('subscribe'), 'CHANNEL_LIMIT');
+  await assert.rejects(two, { code: 'CHANNEL_LIMIT' });
+});
+
 test('a resume larger than a message goes by events, one replay after the other', async (t) => {
   const trades = Array.from({ length: 20 }, (_, i) => `SYMBOL${i}.trade`);
   const socials = Array.from({ length: 20 }, (_, i) => `SYMBOL${i}.social`);
@@ -234,7 +245,7 @@ test('a resume larger than a message goes by events, one replay after the other'
   assert.deepEqual(first.data, { channels: trades, cursor: { trade: at(10) } });
   next.ack(first, { trade: at(10) });
   await s.told.nth('ack', 2);
-  assert.deepEqual(next.unread, []);
+  assert.deepEqual(await next.quiet(), []);
   next.message('SYMBOL1.trade', 0, 11);
   next.replayComplete(first, 1, { trade: at(11) });
   const second = await next.command('subscribe');
@@ -254,19 +265,18 @@ test('what cannot be resumed in one message is told as not recovered', async (t)
   line.welcome(limits({ message_bytes: 600 }));
   const done = s.client.subscribe(channels);
   const sent = [];
+  let last = 0;
   while (sent.length < 40) {
     const command = await line.command('subscribe');
     assert.ok(JSON.stringify(command).length <= 600);
     assert.deepEqual(command.data.cursor, sent.length === 0 ? { trade: at(10) } : undefined);
     sent.push(...command.data.channels);
+    last = command.data.channels.length;
     line.ack(command, { trade: at(10) });
     if (command.data.cursor) line.replayComplete(command, 0, { trade: at(10) });
   }
   assert.deepEqual(sent, channels);
-  const answer = await done;
-  assert.equal(answer.recovered, false);
-  assert.deepEqual([...new Set(answer.lost)], ['trade']);
-  assert.deepEqual(answer.subscribed, channels);
+  assert.deepEqual(await done, { subscribed: channels, count: last, recovered: false, lost: ['trade'] });
 });
 
 test('more channels of a held event than fit in a message lose nothing', async (t) => {
@@ -287,10 +297,16 @@ test('a wildcard event ties all events to its command', async (t) => {
   s.client.connect();
   const line = await s.peer.line();
   line.welcome(limits({ message_bytes: 600 }));
-  s.client.subscribe(['BTC.*', ...socials]);
-  const command = await line.command('subscribe');
-  assert.equal(command.data.channels[0], 'BTC.*');
-  assert.deepEqual(command.data.cursor, { trade: at(10), social: at(20) });
+  const done = s.client.subscribe([...socials, 'BTC.*']);
+  for (let n = 0; n < 41;) {
+    const command = await line.command('subscribe');
+    assert.equal(command.data.channels.includes('BTC.*'), n === 0);
+    assert.deepEqual(command.data.cursor, n === 0 ? { trade: at(10), social: at(20) } : undefined);
+    n += command.data.channels.length;
+    line.ack(command, { trade: at(10), social: at(20) });
+    if (command.data.cursor) line.replayComplete(command, 0);
+  }
+  assert.deepEqual((await done).lost, ['social']);
 });
 
 test('nothing stays of a call that was refused half-way', async (t) => {

@@ -7,7 +7,7 @@ test('a heartbeat goes out after a random part of its time, then each time', asy
   const line = await subscribed(s, ['A.trade'], { trade: at(1) });
   for (const wait of [12_500, 25_000, 25_000]) {
     s.clock.advance(wait - 1);
-    assert.deepEqual(line.unread, []);
+    assert.deepEqual(await line.quiet(), []);
     s.clock.advance(1);
     line.pong(await line.command('heartbeat'));
     await s.told.nth('pong', s.told.of('pong').length + 1);

@@ -81,7 +81,7 @@ for (let seed = 1; seed <= 12; seed++) {
       else if (dice < 0.8) calls.push(client.unsubscribe([pick(passing)]));
       else if (dice < 0.84) server.cut();
       else if (dice < 0.87) server.drain();
-      else if (dice < 0.89) server.busy++;
+      else if (dice < 0.89) server.unavailable++;
       else await sleep(random() * 6);
     }
     const answers = await Promise.allSettled(calls);
@@ -111,9 +111,9 @@ for (let seed = 1; seed <= 12; seed++) {
     const pongs = told.of('pong').length;
     await told.nth('pong', pongs + 2);
     for (const [event, position] of Object.entries(client.cursor)) assert.deepEqual(position, server.ends(event));
-    assert.deepEqual(server.refusals.filter((code) => code !== 'BUSY'), []);
+    assert.deepEqual(server.refusals.filter((code) => code !== 'UNAVAILABLE'), []);
     assert.deepEqual(told.of('ledger'), []);
-    assert.deepEqual(told.of('error').filter(({ code }) => code !== 'BUSY'), []);
+    assert.deepEqual(told.of('error').filter(({ code }) => code !== 'UNAVAILABLE'), []);
     assert.deepEqual(told.of('notRecovered'), []);
   });
 }
