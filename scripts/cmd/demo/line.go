@@ -37,6 +37,7 @@ const (
 // Lines are the lines by their ids, each of which a page chooses for itself. All methods may be called by any goroutine.
 type Lines struct {
 	upstream func() (addr string, server int)
+	started  int64 // Unix milliseconds; tells a page that it talks to another demo than the one it was loaded from
 
 	mu    sync.Mutex
 	lines map[string]*Line
@@ -61,7 +62,7 @@ type link struct {
 
 // NewLines makes lines that lead to wherever upstream says when one is opened.
 func NewLines(upstream func() (addr string, server int)) *Lines {
-	return &Lines{upstream: upstream, lines: make(map[string]*Line)}
+	return &Lines{upstream: upstream, started: time.Now().UnixMilli(), lines: make(map[string]*Line)}
 }
 
 // maxLines bounds the memory that ids can take; a page uses one.

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"syscall"
 	"time"
 )
@@ -67,6 +68,9 @@ func parse(args []string, help io.Writer) (options, error) {
 			return o, err
 		}
 		return o, fmt.Errorf("%w: %w", errUsage, err)
+	}
+	if o.server != "" && !filepath.IsAbs(o.server) {
+		o.server = filepath.Join(os.Getenv("CALLER_DIR"), o.server)
 	}
 	f.Visit(func(g *flag.Flag) { o.portAsked = o.portAsked || g.Name == "port" })
 	switch {

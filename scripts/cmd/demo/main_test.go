@@ -71,6 +71,10 @@ func TestParse(t *testing.T) {
 	if err != nil || o.port != 8080 || o.portAsked || o.host != "127.0.0.1" || !o.open {
 		t.Errorf("defaults %+v, %v", o, err)
 	}
+	t.Setenv("CALLER_DIR", "/home/me")
+	if o, err := parse([]string{"--server", "bin/ws"}, nil); err != nil || o.server != "/home/me/bin/ws" {
+		t.Errorf("server %q, %v; want it in the caller's directory", o.server, err)
+	}
 	for args, want := range map[string]string{
 		"--rate 0":      "--rate 0: must be above 0",
 		"--rate 1e6":    "at most 5000",

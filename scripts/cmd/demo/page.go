@@ -20,6 +20,7 @@ type facts struct {
 	Events      []string `json:"events"`
 	Conflated   []string `json:"conflated"` // events whose older messages may be passed over
 	Rate        float64  `json:"rate"`
+	Started     int64    `json:"started"`
 	CutSeconds  int      `json:"cut_seconds"`
 	SlowSeconds int      `json:"slow_seconds"`
 	SlowBytes   int      `json:"slow_bytes"`
@@ -28,6 +29,7 @@ type facts struct {
 
 // handler serves the page and what its buttons do.
 func handler(f facts, m *market, lines *Lines, servers *fleet) http.Handler {
+	f.Started = lines.started
 	files, err := fs.Sub(page, "page")
 	if err != nil {
 		panic(err) // the folder is in the binary
@@ -62,7 +64,7 @@ func (ls *Lines) show(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusServiceUnavailable)
 		return
 	}
-	writeCondition(w, l)
+	ls.write(w, l)
 }
 
 // maxSeconds bounds how long a line may be cut or slow: a page that goes away meanwhile leaves nothing behind.
@@ -95,12 +97,12 @@ func (ls *Lines) set(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	l.Set(c, time.Duration(seconds)*time.Second)
-	writeCondition(w, l)
+	ls.write(w, l)
 }
 
-func writeCondition(w http.ResponseWriter, l *Line) {
+func (ls *Lines) write(w http.ResponseWriter, l *Line) {
 	c, left, server := l.Condition()
-	writeJSON(w, map[string]any{"condition": c, "left_ms": left.Milliseconds(), "server": server})
+	writeJSON(w, map[string]any{"condition": c, "left_ms": left.Milliseconds(), "server": server, "started": ls.started})
 }
 
 func writeJSON(w http.ResponseWriter, v any) {

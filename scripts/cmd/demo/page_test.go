@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -73,6 +74,16 @@ func TestThePageIsWhole(t *testing.T) {
 	}
 	if code, _, body := ask(t, http.MethodGet, s.URL+"/demo.json"); code != 200 || !strings.Contains(string(body), `"symbols":["BTC","ETH","SOL"]`) {
 		t.Errorf("demo.json: %d %s", code, body)
+	}
+}
+
+func TestAPageKnowsItsDemo(t *testing.T) {
+	s, _, lines := newPage(t)
+	want := fmt.Sprintf(`"started":%d`, lines.started)
+	for _, path := range []string{"/demo.json", "/line/a"} {
+		if _, _, body := ask(t, http.MethodGet, s.URL+path); !strings.Contains(string(body), want) {
+			t.Errorf("%s: %s, want %s in it", path, body, want)
+		}
 	}
 }
 

@@ -62,7 +62,9 @@ client.on('open', async (frame) => {
   replaying = Object.keys(client.cursor).length > 0;
   timeline.condition(condition());
   trials.opened();
-  server = (await (await fetch(`line/${line}`)).json()).server;
+  const way = await (await fetch(`line/${line}`)).json();
+  if (way.started !== facts.started) location.reload(); // another demo, in which everything starts anew
+  server = way.server;
   log(`connected to server ${server}`, 'good');
 });
 client.on('ack', ({ subscribed }) => log(`${replaying ? 'resume' : 'subscribed'} ${subscribed.join(' ')}`));
@@ -77,7 +79,7 @@ client.on('notRecovered', (events) => {
   log(`not recovered: ${events.join(', ')}`, 'bad');
 });
 client.on('notice', ({ code, reconnectInMs }) => {
-  timeline.mark(code.toLowerCase());
+  timeline.mark('notice');
   log(`notice ${code}: come back ${reconnectInMs} ms after the close`, 'behind');
 });
 client.on('close', ({ code, reason, final }) => {

@@ -70,27 +70,31 @@ export class Timeline {
     const { context, width, height } = size;
     const style = getComputedStyle(document.documentElement);
     const colour = (name) => style.getPropertyValue(`--${name}`);
-    const step = width / BUCKETS;
+    // As many as leave each bar five pixels: a phone shows half a minute.
+    const shown = Math.max(60, Math.min(BUCKETS, Math.floor(width / 5)));
+    const first = Math.max(this.#first, this.#now - shown + 1);
+    const buckets = this.#buckets.slice(first - this.#first);
+    const step = width / shown;
     const top = 34; // below the marks' two rows
     const floor = height - 8;
-    const x = (number) => width - (this.#first + this.#buckets.length - number) * step;
+    const x = (number) => width - (first + buckets.length - number) * step;
     // The scale keeps still: it follows the highest bar of all that is shown, in coarse steps.
-    const highest = Math.max(20, ...this.#buckets.map((b) => b.live + b.replayed));
+    const highest = Math.max(20, ...buckets.map((b) => b.live + b.replayed));
     const full = 2 ** (Math.ceil(Math.log2(highest) * 2) / 2);
     const y = (count) => Math.sqrt(count / full) * (floor - top);
 
-    for (let i = 0; i < this.#buckets.length;) {
-      const { condition } = this.#buckets[i];
+    for (let i = 0; i < buckets.length;) {
+      const { condition } = buckets[i];
       const from = i;
-      while (i < this.#buckets.length && this.#buckets[i].condition === condition) i++;
+      while (i < buckets.length && buckets[i].condition === condition) i++;
       if (condition === 'live') continue;
       context.globalAlpha = 0.16;
       context.fillStyle = colour(condition);
-      context.fillRect(x(this.#first + from), top - 4, (i - from) * step, floor - top + 4);
+      context.fillRect(x(first + from), top - 4, (i - from) * step, floor - top + 4);
       context.globalAlpha = 1;
     }
-    this.#buckets.forEach((b, i) => {
-      const left = x(this.#first + i);
+    buckets.forEach((b, i) => {
+      const left = x(first + i);
       const whole = y(b.live + b.replayed);
       const live = whole * (b.live / (b.live + b.replayed || 1));
       const gap = step > 3 ? 1 : 0.5;
@@ -111,6 +115,7 @@ export class Timeline {
     context.font = FONT;
     const free = [-Infinity, -Infinity]; // where each row's last label ends: what has no room is left to the log
     for (const { at, text } of this.#marks) {
+      if (at < first) continue;
       const left = Math.round(x(at));
       const textWidth = context.measureText(text).width;
       const start = Math.max(0, Math.min(left + 4, width - textWidth));

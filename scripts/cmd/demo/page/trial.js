@@ -4,7 +4,7 @@
 
 /** A channel's newest message may be under way when the market is asked. */
 const CHECK_MS = 5000;
-/** A trial in which nothing happens for so long is over. */
+/** With a connection, a trial that has not come to its end after so long will not. */
 const PATIENCE_MS = 60_000;
 /** Messages this fresh mean that the client has caught up. */
 const FRESH_MS = 1000;
@@ -23,7 +23,7 @@ export class Trials {
     const { tracker, situation } = this.#deps;
     const now = performance.now();
     this.current = {
-      kind, began: now, until: now + seconds * 1000, from: situation().server,
+      kind, waiting: now, until: now + seconds * 1000, from: situation().server,
       lostAt: null, openedAt: null, closes: [], resumes: 0, replayed: 0, worst: 0, lost: [],
       missing: tracker.missing, merged: tracker.merged, doubled: tracker.doubled, newest: null, askedAt: 0,
     };
@@ -70,7 +70,11 @@ export class Trials {
     const now = performance.now();
     const { latency, replaying } = situation();
     trial.worst = Math.max(trial.worst, latency ?? 0);
-    if (now - trial.began > PATIENCE_MS) return this.#finish(trial, tracker.missing - trial.missing, 'Gave up waiting. ');
+    if (client.state !== 'open') trial.waiting = now;
+    if (now - trial.waiting > PATIENCE_MS) {
+      this.#finish(trial, tracker.missing - trial.missing, false);
+      return;
+    }
 
     const happened = trial.kind === 'slow' ? now > trial.until : trial.resumes > 0;
     const settled = client.state === 'open' && !replaying && (latency === null || latency < FRESH_MS);
@@ -88,21 +92,23 @@ export class Trials {
       return;
     }
     const outstanding = tracker.outstanding(trial.newest);
-    if (outstanding === 0 || now - trial.askedAt > CHECK_MS) this.#finish(trial, tracker.missing - trial.missing + outstanding);
+    if (outstanding === 0 || now - trial.askedAt > CHECK_MS) this.#finish(trial, tracker.missing - trial.missing + outstanding, true);
   }
 
-  #finish(trial, missing, prefix = '') {
+  #finish(trial, missing, ended) {
     if (this.current !== trial) return;
     this.current = null;
     const { tracker, situation, say, log } = this.#deps;
     const merged = tracker.merged - trial.merged;
     const doubled = tracker.doubled - trial.doubled;
     const seconds = trial.openedAt ? (trial.openedAt - trial.lostAt) / 1000 : 0;
-    const good = prefix === '' && missing === 0 && doubled === 0;
+    const good = ended && missing === 0 && doubled === 0 && trial.lost.length === 0;
     const n = (count) => count.toLocaleString('en');
 
     let what;
-    if (trial.kind === 'slow') {
+    if (!ended) {
+      what = 'It did not come to an end. ';
+    } else if (trial.kind === 'slow') {
       what = `Fell ${(trial.worst / 1000).toFixed(1)} s behind${trial.closes.includes(4001) ? ', was closed with 4001 and resumed' : ' and caught up'}. `;
     } else if (trial.kind === 'drain') {
       what = `Moved from server ${trial.from} to server ${situation().server}. `;
@@ -116,9 +122,9 @@ export class Trials {
     const lost = trial.lost.length > 0 ? ` Not recovered: ${trial.lost.join(', ')}.` : '';
     this.last = {
       kind: trial.kind, good, replayed: trial.replayed, merged, missing, doubled, closes: trial.closes, seconds, worst: trial.worst,
-      text: `${prefix}${what}${strong}${checked}${lost}`,
+      text: `${what}${strong}${checked}${lost}`,
     };
-    say(good ? 'good' : 'bad', [`${prefix}${what}`, { strong }, `${checked}${lost}`]);
+    say(good ? 'good' : 'bad', [what, { strong }, `${checked}${lost}`]);
     log(counts, good ? 'good' : 'bad');
   }
 }
