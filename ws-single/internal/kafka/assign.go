@@ -26,6 +26,7 @@ func (r *reader) find(f finding) {
 		r.forgo(t) // nobody knows when it comes back
 		return
 	}
+	t.id = f.id
 	switch t.log {
 	case f.log:
 	case "":

@@ -85,7 +85,8 @@ func memberError(code kafka.ErrorCode) bool {
 
 // described is a topic as a broker sees it now.
 type described struct {
-	log        string // empty when it does not exist, or err
+	log        string   // empty when it does not exist, or err
+	id         [16]byte // zero: the broker has none
 	partitions int
 	err        error // nothing is known; to be asked again
 }
@@ -117,14 +118,15 @@ func (k *cluster) describe(ctx context.Context, names []string) (map[string]desc
 	found := make(map[string]described, len(names))
 	for _, t := range result.TopicDescriptions {
 		d := described{partitions: len(t.Partitions)}
-		switch topicID := idBytes(t.TopicID); {
+		d.id = idBytes(t.TopicID)
+		switch {
 		case t.Error.Code() == kafka.ErrUnknownTopicOrPart:
 		case t.Error.Code() != kafka.ErrNoError:
 			d.err = t.Error
-		case topicID == [16]byte{}:
+		case d.id == [16]byte{}:
 			d.log = wire.LogNameWithoutID(id, t.Name)
 		default:
-			d.log = wire.LogName(topicID)
+			d.log = wire.LogName(d.id)
 		}
 		found[t.Name] = d
 	}

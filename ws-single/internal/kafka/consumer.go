@@ -40,6 +40,8 @@ type Consumer struct {
 	checks  chan []checkpoint // reader to discovery: are these positions still in the log?
 	pause   atomic.Bool       // as wanted; counters.paused is as done
 
+	wrap func(client) client // a test's client around the real one; nil: none
+
 	mu      sync.RWMutex // guards what exists only while Run runs
 	running context.Context
 	cluster *cluster

@@ -33,6 +33,7 @@ type update struct {
 type finding struct {
 	event int
 	log   string // empty: the topic is gone
+	id    [16]byte
 	parts []found
 }
 
@@ -192,7 +193,7 @@ func (d *discovery) survey(ctx context.Context) (complete bool, err error) {
 			complete = false
 		}
 		if news || len(parts) > 0 {
-			u.found = append(u.found, finding{event: event, log: t.log, parts: parts})
+			u.found = append(u.found, finding{event: event, log: t.log, id: t.id, parts: parts})
 		}
 	}
 	if !d.surveyed && complete {

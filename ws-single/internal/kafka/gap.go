@@ -41,6 +41,7 @@ func (r *reader) resolve(drained bool) {
 		}
 	}
 	d.settled, d.bounds = false, nil
+	r.held = d.raised // raised again meanwhile
 	r.reopen()
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -79,6 +80,18 @@ func readerProperties(cfg Config) kafka.ConfigMap {
 	return m
 }
 
+// printLevel is up to which level (syslog(3)) the operator wants to see
+// librdkafka's own log; -1: not at all.
+func printLevel(cfg Config) int {
+	if level, err := strconv.Atoi(cfg.Properties["log_level"]); err == nil {
+		return level
+	}
+	if cfg.Properties["debug"] != "" {
+		return 7
+	}
+	return -1
+}
+
 // checkProperties refuses what would break a promise, and lets librdkafka
 // judge the rest on a client that has nobody to connect to.
 func checkProperties(cfg Config) error {
@@ -143,6 +156,7 @@ var refusedProperties = map[string]string{
 	"isolation.level":          "is not to be set: only committed records are served; leave it out",
 	"enable.partition.eof":     whyOwn,
 	"statistics.interval.ms":   whyOwn,
+	"log.queue":                whyOwn,
 	"max.poll.interval.ms":     whyOwn,
 	"topic.blacklist":          "is not to be set: choose topics by KAFKA_TOPICS",
 	"allow.auto.create.topics": "is not to be set: a server that reads makes no topics; leave it out",

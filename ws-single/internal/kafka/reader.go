@@ -26,6 +26,10 @@ type client interface {
 	Pause([]kafka.TopicPartition) error
 	Resume([]kafka.TopicPartition) error
 	Close() error
+
+	// changes returns the topic IDs that the client has learnt since the last
+	// call, nil when none. A record polled before is of the ID before.
+	changes() map[string][16]byte
 }
 
 // reader turns librdkafka's events into batches. Its goroutine alone owns
@@ -39,6 +43,7 @@ type reader struct {
 	open     func() (client, error)
 
 	client  client // nil: to be opened, at the positions of topics
+	held    bool   // not to be opened until discovery has looked again
 	opened  time.Time
 	paused  bool // as the client is
 	batch   *Batch
@@ -59,8 +64,9 @@ type reader struct {
 type topic struct {
 	event      int
 	name       string
-	wire       string // the event's name
-	log        string // empty until it exists
+	wire       string   // the event's name
+	log        string   // empty until it exists
+	id         [16]byte // zero: the broker has none
 	partitions []*partition
 }
 
@@ -110,8 +116,8 @@ func (r *reader) run(ctx context.Context) {
 		read, drained := 0, true
 		if r.ready(ctx) {
 			read, drained = r.fill()
-			r.resolve(drained)
 		}
+		r.resolve(drained)
 		r.skipped.report(r.log)
 		if r.surveyed && r.waiting == 0 && !r.loaded {
 			r.loaded = true
@@ -119,7 +125,7 @@ func (r *reader) run(ctx context.Context) {
 		}
 		r.send(ctx)
 		r.slow(ctx, read)
-		if drained && r.client != nil {
+		if drained && (r.client != nil || r.held) {
 			r.waker.sleep(nap)
 		}
 	}
@@ -127,8 +133,8 @@ func (r *reader) run(ctx context.Context) {
 
 // ready makes sure that there is a client to read with.
 func (r *reader) ready(ctx context.Context) bool {
-	if r.client != nil {
-		return true
+	if r.client != nil || r.held {
+		return r.client != nil
 	}
 	wait(ctx, time.Until(r.opened.Add(reopenPause)))
 	if ctx.Err() != nil {
@@ -158,28 +164,14 @@ func (r *reader) ready(ctx context.Context) bool {
 }
 
 func (r *reader) dial() (client, error) {
-	m := readerProperties(r.c.cfg)
-	k, err := kafka.NewConsumer(&m)
+	k, err := newNativeClient(readerProperties(r.c.cfg), r.waker, printLevel(r.c.cfg))
 	if err != nil {
-		return nil, fmt.Errorf("set up librdkafka: %w", err)
-	}
-	w := &watched{k, r.waker}
-	if err := r.waker.watch(k); err != nil {
-		w.Close() //nolint:errcheck // the error above is the one that tells
 		return nil, err
 	}
-	return w, nil
-}
-
-// watched is a client whose queue wakes the reader.
-type watched struct {
-	*kafka.Consumer
-	waker *waker
-}
-
-func (w *watched) Close() error {
-	w.waker.unwatch(w.Consumer)
-	return w.Consumer.Close()
+	if r.c.wrap != nil {
+		return r.c.wrap(k), nil
+	}
+	return k, nil
 }
 
 // reopen makes the loop go on with a new client at the present positions. With
@@ -252,6 +244,9 @@ func places(parts []*partition) []kafka.TopicPartition {
 // fill takes what is ready into the batch, without waiting. drained: nothing
 // more is.
 func (r *reader) fill() (read int, drained bool) {
+	if r.otherLog() {
+		return 0, true
+	}
 	empty := 0
 	for !r.batch.full() && read < r.atOnce && r.client != nil {
 		event := r.client.Poll(0)
@@ -273,6 +268,9 @@ func (r *reader) fill() (read int, drained bool) {
 
 // handle takes one event; it reports whether that was a record.
 func (r *reader) handle(event kafka.Event) bool {
+	if r.otherLog() {
+		return false // the event may be of that
+	}
 	switch e := event.(type) {
 	case *kafka.Message:
 		r.record(e)
@@ -283,6 +281,23 @@ func (r *reader) handle(event kafka.Event) bool {
 		r.take(e.String())
 	case kafka.Error:
 		r.fault(e)
+	}
+	return false
+}
+
+// otherLog reports whether the client has learnt a topic ID that is not what
+// discovery found: the topic was made anew. Then nothing more is read until
+// discovery has looked again.
+func (r *reader) otherLog() bool {
+	for name, id := range r.client.changes() {
+		t := r.byName[name]
+		if t == nil || t.id == [16]byte{} || t.id == id {
+			continue
+		}
+		r.log.Info("A Kafka topic has another ID than before; looking", "topic", name)
+		r.closeClient()
+		r.held, r.doubt.raised = true, true
+		return true
 	}
 	return false
 }

@@ -1,37 +1,11 @@
 package kafka
 
-/*
-#include <stddef.h>
-#include <stdint.h>
-
-typedef struct rd_kafka_queue_s rd_kafka_queue_t;
-
-// Of librdkafka, which confluent-kafka-go links. Weak, because this package's
-// own trial link, which cgo does, comes without librdkafka.
-extern void rd_kafka_queue_io_event_enable(rd_kafka_queue_t *, int, const void *, size_t) __attribute__((weak));
-
-// An eventfd takes eight bytes, a number in host order (eventfd(2)).
-static const uint64_t one = 1;
-
-static int watch_queue(void *queue, int fd) {
-	if (!rd_kafka_queue_io_event_enable)
-		return -1;
-	rd_kafka_queue_io_event_enable((rd_kafka_queue_t *)queue, fd, fd < 0 ? NULL : (const void *)&one, fd < 0 ? 0 : sizeof one);
-	return 0;
-}
-*/
-import "C"
-
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"os"
-	"reflect"
 	"time"
-	"unsafe"
 
-	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
 	"golang.org/x/sys/unix"
 )
 
@@ -40,7 +14,7 @@ import (
 // keep the only processor until the scheduler notices; polling on a timer
 // costs idle CPU. doc.go has the figures.
 type waker struct {
-	fd   int
+	fd   int // for librdkafka, which writes to it (native.go)
 	file *os.File
 }
 
@@ -50,31 +24,6 @@ func newWaker() (*waker, error) {
 		return nil, fmt.Errorf("make eventfd: %w", err)
 	}
 	return &waker{fd: fd, file: os.NewFile(uintptr(fd), "kafka queue")}, nil
-}
-
-// watch makes librdkafka wake us when a client's queue gets its first event.
-func (w *waker) watch(client *kafka.Consumer) error { return watchQueue(client, w.fd) }
-
-// unwatch must come before the client is closed, and the waker after.
-func (w *waker) unwatch(client *kafka.Consumer) {
-	watchQueue(client, -1) //nolint:errcheck // it worked for watch
-}
-
-// watchQueue reaches for the queue inside confluent-kafka-go's client, which
-// has no function for it. The version is pinned, and a change is an error here
-// and not a crash.
-func watchQueue(client *kafka.Consumer, fd int) error {
-	queue := reflect.ValueOf(client).Elem().FieldByName("handle")
-	if queue.IsValid() && queue.Kind() == reflect.Struct {
-		queue = queue.FieldByName("rkq")
-	}
-	if !queue.IsValid() || queue.Kind() != reflect.Pointer || queue.IsNil() {
-		return errors.New("watch librdkafka's queue: this version of confluent-kafka-go keeps it elsewhere")
-	}
-	if C.watch_queue(unsafe.Pointer(queue.UnsafePointer()), C.int(fd)) != 0 {
-		return errors.New("watch librdkafka's queue: this build of librdkafka cannot")
-	}
-	return nil
 }
 
 // wake ends the present or the next sleep. Any goroutine may call it until close.
