@@ -1,4 +1,5 @@
-// Reference client of the WebSocket protocol "ws.v1", for browsers and Node.
+// Reference client of the WebSocket protocol "ws.v1" for browsers and Node. P and a number name a clause of its document,
+// kit/PROTOCOL.md.
 //
 // A Client keeps three things across connections: the channels that are wanted, the calls not yet answered, and the
 // cursor. A Connection is everything else, and a lost one is thrown away whole, so nothing of it can reach the next.
@@ -8,7 +9,7 @@
 
 const SUBPROTOCOL = 'ws.v1';
 
-/** Nothing at all for this long after a heartbeat means the line is dead. */
+/** Nothing at all for this long after a heartbeat means the line is dead (P9.1). */
 const SILENCE_MS = 10_000;
 /** A dial that has brought no welcome by then has failed. */
 const WELCOME_MS = 10_000;
@@ -24,7 +25,7 @@ const COMMAND_BYTES = 80;
 const CLOSE_DRAIN = 4000;
 const CLOSE_REBALANCE = 4005;
 const CLOSE_UNAUTHORIZED = 4501;
-/** Codes after which the same connection attempt can only fail again. */
+/** Codes after which the same attempt can only fail again (P12). */
 const CLOSE_FINAL = new Set([1002, 1007, 1009, 4500, 4503, 4506]);
 
 const EVENTS = ['message', 'open', 'close', 'reconnecting', 'ack', 'replayComplete', 'notRecovered', 'gap', 'notice',
@@ -202,7 +203,7 @@ export class Client {
 
   #call(type, channels, last) {
     const promise = new Promise((resolve, reject) => {
-      // Refused here: ten such errors within a minute would cost the connection.
+      // Refused here, because ten errors within a minute cost the connection (P3.9).
       const all = type === 'unsubscribe' && channels === null;
       const listed = Array.isArray(channels) && channels.length > 0 && channels.every((channel) => typeof channel === 'string');
       if (!(all || listed) || !Number.isInteger(last) || last < 0 || last > 100) {
@@ -279,7 +280,7 @@ export class Client {
     const { channels } = item.commands[0];
     const cursor = this.#positionsFor(connection, item, channels);
     const replays = item.last > 0 || Object.keys(cursor).length > 0;
-    if (replays && connection.replaying !== null) return; // it would be BUSY
+    if (replays && connection.replaying !== null) return; // it would be BUSY (P7.7)
 
     const now = this.#timers.now();
     connection.sentAt = connection.sentAt.filter((time) => time > now - 1000);
@@ -294,7 +295,7 @@ export class Client {
     this.#send(connection, { type: item.type, id: connection.inflight.id, data });
   }
 
-  /** A position is allowed, and needed, only for an event of which the connection holds no channel yet. */
+  /** A position is allowed, and needed, only for an event of which the connection holds no channel yet (P7.4). */
   #positionsFor(connection, { type, last }, channels) {
     if (type !== 'subscribe' || last) return {};
     const held = [...connection.held];
@@ -311,8 +312,10 @@ export class Client {
     if (item.commands.length === 0) {
       this.#queue.shift();
       for (const channel of item.channels) this.#confirmed.add(channel);
-      const answer = { subscribed: item.channels, count: frame.count, recovered: item.result.length === 0, lost: [...new Set(item.result)] };
-      for (const call of item.calls) call.resolve(answer);
+      const all = [...new Set(item.result)];
+      for (const call of item.calls) {
+        call.resolve({ subscribed: call.channels, count: frame.count, recovered: all.length === 0, lost: all });
+      }
     }
     this.#emit('ack', { subscribed: channels, count: frame.count, recovered: lost.length === 0, lost });
     if (lost.length > 0) this.#emit('notRecovered', lost);
@@ -335,7 +338,7 @@ export class Client {
   #refused(connection, item, error) {
     error.channels = item.commands[0].channels ?? [];
     if (error.temporary) {
-      // Never less than half the step: errors come too often at ten a minute (4506).
+      // Never less than half the step: ten errors in a minute are too many (P3.9).
       const step = Math.min(this.#options.maxMs, this.#options.baseMs * 2 ** item.retries++);
       this.#after(connection, 'command', step / 2 + this.#random() * step / 2, () => this.#pump());
       return;
@@ -348,7 +351,9 @@ export class Client {
     }
     for (const call of item.calls) call.reject(error);
     if (item.type === 'unsubscribe') return;
-    if (item.calls.length === 0) for (const { channels } of item.commands) channels.forEach((channel) => this.#confirmed.delete(channel));
+    if (item.calls.length === 0) {
+      for (const channel of item.commands.flatMap(({ channels }) => channels)) this.#confirmed.delete(channel);
+    }
     // A call that went as several commands may have been taken in part: nothing of a refused call may stay.
     const wanted = new Set(this.channels);
     const stray = [...connection.held].filter((channel) => !wanted.has(channel));
@@ -416,7 +421,7 @@ export class Client {
     if (connection === this.#connection) this.#resume(connection);
   }
 
-  /** The socket is closed. The table of protocol.md, section 6. */
+  /** The socket is closed: by its code, P12 says whether and when to come back. */
   #lost(connection, code, reason) {
     this.#discard(connection);
     if (connection.welcome && this.#timers.now() - connection.openedAt >= STABLE_MS) this.#attempt = 0;
@@ -426,7 +431,7 @@ export class Client {
       this.#refusedToken = connection.token;
     }
     const moved = code === CLOSE_DRAIN || code === CLOSE_REBALANCE;
-    this.#retry(code, reason, moved ? connection.drainMs ?? this.#random() * 1000 : this.#backoff());
+    this.#retry(code, reason, (moved ? connection.drainMs : null) ?? this.#backoff());
   }
 
   /** The socket is of no use any more, but may not know it: it is not waited for. */
@@ -497,7 +502,7 @@ export class Client {
 
   #take(connection, frame, text) {
     if (frame.type === 'message') return this.#message(connection, new Message(frame, text));
-    // A cursor covers exactly the messages before its frame: it is taken as it is, for the events it names.
+    // A cursor covers exactly the messages before its frame (P6): it is taken as it is, for the events it names.
     for (const [event, position] of parseCursor(frame.cursor ?? {})) this.#cursor.set(event, position);
 
     switch (frame.type) {
@@ -743,7 +748,8 @@ function parseCursor(value) {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new TypeError('cursor is not an object');
   return new Map(Object.entries(value).map(([event, position]) => {
     const { log, at } = position ?? {};
-    if (!/^[A-Za-z0-9_-]{1,64}$/.test(event) || typeof log !== 'string' || !Array.isArray(at) || !at.every((offset) => Number.isSafeInteger(offset) && offset >= -1)) {
+    const offsets = Array.isArray(at) && at.every((offset) => Number.isSafeInteger(offset) && offset >= -1);
+    if (!/^[A-Za-z0-9_-]{1,64}$/.test(event) || typeof log !== 'string' || !offsets) {
       throw new TypeError(`cursor.${event} is not {log, at}`);
     }
     return [event, { log, at: [...at] }];

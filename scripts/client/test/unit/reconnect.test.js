@@ -45,7 +45,7 @@ for (const [code, notice] of [[4000, 'DRAIN'], [4005, 'REBALANCE']]) {
     assert.deepEqual(await s.told.nth('reconnecting'), { delayMs: 731, code });
   });
 
-  test(`${code} without a notice waits a random part of a second`, async (t) => {
+  test(`${code} without a notice waits as after any other close`, async (t) => {
     const s = await setup(t, { random: () => 0.25 });
     const line = await subscribed(s, ['BTC.trade'], { trade: at(1) });
     line.close(code);
