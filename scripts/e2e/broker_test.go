@@ -66,6 +66,7 @@ func TestBrokerDies(t *testing.T) {
 		ready(t, cold)
 		tp.count(t, "trade", x, 11, 20)
 		c.counts(x+".trade", 11, 20)
+		settled(t, cold, x+".trade", 20)
 		late := dial(t, cold)
 		late.acked(check.Subscription{Channels: []string{x + ".trade"}, Last: 15})
 		late.counts(x+".trade", 6, 20)
@@ -94,8 +95,7 @@ func isUnhealthy(t *testing.T, s *server) {
 // beginning when it appears; partitions added later are found too.
 func TestTopicAppears(t *testing.T) {
 	each(t, func(t *testing.T, v variant.Variant) {
-		b := ownBroker(t)
-		tp := nameTopics(t, b.Addr(), "trade", "social")
+		tp := nameTopics(t, suite.brokers, "trade", "social")
 		create(t, tp, 1, "trade")
 		s := start(t, v, tp, nil)
 		x := symbol()
@@ -119,9 +119,7 @@ func TestTopicAppears(t *testing.T) {
 		back.counts(x+".social", 1, 3)
 		back.replay(3)
 
-		if err := b.AddPartitions(within(t), tp.name("trade"), 3); err != nil {
-			t.Fatal(err)
-		}
+		tp.addPartitions(t, "trade", 3)
 		tp.publish(t, record{event: "trade", symbol: x, value: []byte(`{"n":4}`), partition: 3})
 		c.message(x+".trade", 4)
 	})
@@ -131,8 +129,7 @@ func TestTopicAppears(t *testing.T) {
 // who hold a channel of the event, at its place.
 func TestGap(t *testing.T) {
 	each(t, func(t *testing.T, v variant.Variant) {
-		b := ownBroker(t)
-		tp := makeTopics(t, b.Addr(), 1, "trade", "social")
+		tp := makeTopics(t, suite.brokers, 1, "trade", "social")
 		// So slow that records are deleted before they are read.
 		s := start(t, v, tp, settings{"KAFKA_MAX_RATE": "20", "KAFKA_PROPERTIES": "queued.max.messages.kbytes=1,fetch.message.max.bytes=1000"})
 		x := symbol()
@@ -143,9 +140,7 @@ func TestGap(t *testing.T) {
 		for n := 1; n <= many; n++ {
 			tp.publish(t, padded("trade", x, n, 1000)) // a batch each, or all would be fetched at once
 		}
-		if err := b.DeleteRecords(within(t), tp.name("trade"), 0, many-10); err != nil {
-			t.Fatal(err)
-		}
+		tp.deleteRecords(t, "trade", many-10)
 		gap, before := c.until("gap")
 		stream := check.NewStream()
 		for _, f := range before {
@@ -181,8 +176,7 @@ func TestGap(t *testing.T) {
 // A topic made anew is another log.
 func TestTopicMadeAnew(t *testing.T) {
 	each(t, func(t *testing.T, v variant.Variant) {
-		b := ownBroker(t)
-		tp := makeTopics(t, b.Addr(), 2, "trade")
+		tp := makeTopics(t, suite.brokers, 2, "trade")
 		s := start(t, v, tp, nil)
 		x := symbol()
 		c := dial(t, s)
@@ -190,10 +184,7 @@ func TestTopicMadeAnew(t *testing.T) {
 		tp.count(t, "trade", x, 1, 5)
 		c.counts(x+".trade", 1, 5)
 		old := c.Cursor()
-		if err := b.DeleteTopic(within(t), tp.name("trade")); err != nil {
-			t.Fatal(err)
-		}
-		create(t, tp, 2, "trade")
+		tp.remake(t, "trade", 2)
 		tp.count(t, "trade", x, 6, 8)
 		gap := c.want("gap")
 		if gap.Event != "trade" || gap.Log == "" || gap.Log == before || gap.From != nil || gap.Cursor["trade"].Log != gap.Log {

@@ -177,7 +177,7 @@ func isJSON(t *testing.T, r *check.Refusal) {
 // A server pings who is silent; who answers stays, who does not is closed.
 func TestPings(t *testing.T) {
 	each(t, func(t *testing.T, v variant.Variant) {
-		s := start(t, v, makeTopics(t, suite.brokers, 1, "trade"), settings{"WS_PING_INTERVAL": "1s", "WS_PONG_TIMEOUT": "1s"})
+		s := start(t, v, makeTopics(t, suite.brokers, 1, "trade"), settings{"WS_PING_INTERVAL": "1s", "WS_PONG_TIMEOUT": "500ms"})
 		healthy := dial(t, s)
 		dead := dialWith(t, s, check.Options{NoPong: true})
 		dead.farewell(wire.CloseTimeout)

@@ -83,14 +83,15 @@ func ready(t testing.TB, s *server) {
 // end stops the server the fast way and says whether it had gone wrong: ended
 // by itself, raced, or panicked.
 func (s *server) end() error {
-	select {
-	case <-s.Done():
-	default:
-		for range 2 {
-			if err := s.Signal(syscall.SIGTERM); err != nil {
-				return err
-			}
-			time.Sleep(50 * time.Millisecond) // two signals at once are one
+	// The second one ends it at once; two that come together are one.
+	for ended := false; !ended; {
+		if err := s.Signal(syscall.SIGTERM); err != nil {
+			return err
+		}
+		select {
+		case <-s.Done():
+			ended = true
+		case <-time.After(100 * time.Millisecond):
 		}
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), patience)

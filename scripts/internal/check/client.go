@@ -246,7 +246,7 @@ func (c *Client) SendBytes(b []byte) error {
 // Subscription is the data of a subscribe command.
 type Subscription struct {
 	Channels []string    `json:"channels,omitempty"`
-	Cursor   wire.Cursor `json:"cursor,omitempty"`
+	Cursor   wire.Cursor `json:"cursor,omitzero"` // an empty one is one, too
 	Last     int         `json:"last,omitempty"`
 }
 
