@@ -78,9 +78,9 @@ func TestALineCarriesBothWays(t *testing.T) {
 		t.Errorf("the server got %v %v", request.URL, request.Header)
 	}
 	expect(t, in, "early")
-	io.WriteString(page, "to the server")
+	write(t, page, "to the server")
 	expect(t, in, "to the server")
-	io.WriteString(server, "to the page")
+	write(t, server, "to the page")
 	expect(t, page, "to the page")
 	if c, _, n := r.line.Condition(); c != Normal || n != 7 {
 		t.Errorf("condition %s to server %d", c, n)
@@ -89,8 +89,15 @@ func TestALineCarriesBothWays(t *testing.T) {
 	if _, err := page.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
 		t.Errorf("after the server's end of stream the page reads %v, want EOF", err)
 	}
-	io.WriteString(page, "close frame")
+	write(t, page, "close frame")
 	expect(t, in, "close frame")
+}
+
+func write(t *testing.T, to io.Writer, s string) {
+	t.Helper()
+	if _, err := io.WriteString(to, s); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func expect(t *testing.T, from io.Reader, want string) {
@@ -115,13 +122,13 @@ func TestACutLineResetsAndRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer refused.Close()
-	io.WriteString(refused, upgrade)
+	write(t, refused, upgrade)
 	if _, err := refused.Read(make([]byte, 1)); !errors.Is(err, syscall.ECONNRESET) {
 		t.Errorf("while it is cut a new connection reads %v, want a reset", err)
 	}
 	time.Sleep(300 * time.Millisecond)
 	page, _, _, in := r.connect(t, "") // by itself it is normal again
-	io.WriteString(page, "back")
+	write(t, page, "back")
 	expect(t, in, "back")
 }
 
@@ -133,7 +140,7 @@ func TestOtherLinesDoNotFeelACut(t *testing.T) {
 		t.Fatal(err)
 	}
 	other.Set(Cut, time.Hour)
-	io.WriteString(page, "still here")
+	write(t, page, "still here")
 	expect(t, in, "still here")
 }
 
@@ -224,7 +231,7 @@ func TestNoServerIsAReset(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	io.WriteString(c, upgrade)
+	write(t, c, upgrade)
 	if _, err := c.Read(make([]byte, 1)); !errors.Is(err, syscall.ECONNRESET) {
 		t.Errorf("%v, want a reset", err)
 	}
