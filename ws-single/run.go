@@ -10,8 +10,10 @@ import (
 	"runtime"
 	"slices"
 	"syscall"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"go.uber.org/automaxprocs/maxprocs"
 
@@ -97,6 +99,7 @@ func serve(ctx context.Context, cfg *config.Config, log *slog.Logger, _ io.Write
 		Loop:     fanout, Health: s.health, Log: log,
 	})
 	registry := prometheus.NewRegistry()
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	registry.MustRegister(metrics.New(metrics.Sources{
 		Build: build, Events: events, Loop: fanout.Snapshot, Guard: guards.Snapshot, Kafka: consumer.Stats,
 		Rejected: s.front.Rejected, Ready: func() bool { return s.NotReady() == nil && !s.Draining() }, Draining: s.Draining,
@@ -174,6 +177,19 @@ func verifierOptions(cfg *config.Config, log *slog.Logger) auth.Options {
 	}
 }
 
+// shed says once for each of the guard's samples how much memory has to go.
+func shed(guards *guard.Guard) func() int64 {
+	var told time.Time
+	return func() int64 {
+		s := guards.Snapshot()
+		if s.At.Equal(told) {
+			return 0
+		}
+		told = s.At
+		return s.ShedBytes
+	}
+}
+
 func loopOptions(cfg *config.Config, build version.Info, events []string, verifier *auth.Verifier,
 	guards *guard.Guard, log *slog.Logger,
 ) loop.Options {
@@ -185,7 +201,7 @@ func loopOptions(cfg *config.Config, build version.Info, events []string, verifi
 		PingInterval: cfg.PingInterval, PongTimeout: cfg.PongTimeout, StallTimeout: cfg.StallTimeout,
 		MaxBehind: cfg.MaxBehind, FlushInterval: cfg.FlushInterval,
 		HistoryWindow: cfg.HistoryWindow, HistoryBytes: cfg.HistoryBytes,
-		Shed: func() int64 { return guards.Snapshot().ShedBytes },
+		Shed: shed(guards),
 		Log:  log,
 	}
 	if verifier != nil {

@@ -103,7 +103,9 @@ func (s *server) pauseKafka(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		if want := s.guard.Snapshot().PauseKafka; want != paused {
+		// Reading the history at the start takes all the CPU there is: no reason
+		// to stop it.
+		if want := s.guard.Snapshot().PauseKafka && s.loop.Loaded(); want != paused {
 			paused = want
 			s.consumer.Pause(paused)
 			s.log.Warn("Kafka reading switched by the CPU guard", "paused", paused)

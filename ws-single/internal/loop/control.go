@@ -11,6 +11,7 @@ type control struct {
 	kind    controlKind
 	id      wire.ID
 	ack     *wire.SubscriptionAck
+	resumed []resumed // ack: the events that start at the client's own position
 	payload []byte
 }
 
@@ -79,6 +80,9 @@ func (l *Loop) renderControl(o *output, c *conn) {
 			o.text(f.payload)
 		case controlAck:
 			f.ack.Cursor = l.cursor(c, o.main.at, o.again.at)
+			for i := range f.resumed {
+				l.startAtOwn(f.ack.Cursor, &f.resumed[i])
+			}
 			l.text = f.ack.Append(l.text[:0])
 			o.text(l.text)
 		case controlBeat:

@@ -159,9 +159,11 @@ func (b *bench) until(what string, ok func() bool) {
 
 // client is a WebSocket client that reads when it is asked to.
 type client struct {
-	t  testing.TB
-	ws *websocket.Conn
-	id int
+	t      testing.TB
+	b      *bench
+	ws     *websocket.Conn
+	id     int
+	frames chan frame // of pump
 }
 
 // frame is any of the server's messages.
@@ -203,7 +205,7 @@ func (b *bench) dial(rcvbuf int, query string) *client {
 		b.t.Fatal(err)
 	}
 	_ = resp.Body.Close()
-	c := &client{t: b.t, ws: ws}
+	c := &client{t: b.t, b: b, ws: ws}
 	b.t.Cleanup(func() { _ = ws.Close() })
 	if f := c.read(); f.Type != "welcome" {
 		b.t.Fatalf("first frame %+v", f)

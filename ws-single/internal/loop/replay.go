@@ -67,6 +67,15 @@ func (l *Loop) replayPosition(r *replay, event int, at uint64) wire.Position {
 	return pos
 }
 
+// startAtOwn puts the client's own position into the cursor of a resume's ack:
+// what follows starts there, also where the next message lies further on.
+func (l *Loop) startAtOwn(cur wire.Cursor, e *resumed) {
+	pos := cur[l.events[e.event]]
+	for p := range pos.At {
+		pos.At[p] = e.from.Last(int32(p))
+	}
+}
+
 // pullReplay renders a visit's share of the replay, and its end when it has
 // come to it. It reports false when the connection was closed.
 func (l *Loop) pullReplay(o *output, c *conn) bool {

@@ -98,6 +98,9 @@ func (l *Loop) resume(c *conn, a *awaiting) {
 		case verdict == history.Ahead:
 			ahead[e] = partitions
 		default:
+			if pos.Log == "" {
+				pos.At = nil // from before the topic existed: its beginning
+			}
 			found = append(found, resumed{event: e, from: pos})
 		}
 	}
@@ -225,7 +228,7 @@ func (l *Loop) begin(c *conn, cmd *wire.Command, found []resumed, lost []string)
 	case cmd.Last > 0:
 		l.beginNewest(c, cmd)
 	}
-	l.reply(c, control{kind: controlAck, ack: ack})
+	l.reply(c, control{kind: controlAck, ack: ack, resumed: found})
 }
 
 func (l *Loop) beginResume(c *conn, cmd *wire.Command, found []resumed) {
