@@ -74,4 +74,3 @@ func BenchmarkAppend(b *testing.B) {
 		l.Evict(0, 16)
 	}
 }
-
