@@ -17,6 +17,13 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	if os.Getenv("KAFKA_BENCH_FEED") != "" { // BenchmarkHandover's other process
+		if err := feed(); err != nil {
+			fmt.Fprintln(os.Stderr, "feed:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	code := m.Run()
 	if err := sharedBroker.stop(); err != nil {
 		fmt.Fprintln(os.Stderr, "stop broker:", err)

@@ -66,21 +66,22 @@ func (k *cluster) complaints() error {
 		case nil:
 			return why
 		case kafka.Error:
-			if !memberError(e.Code()) && e.Code() != kafka.ErrAllBrokersDown {
+			if !memberError(e) && e.Code() != kafka.ErrAllBrokersDown {
 				why = e
 			}
 		}
 	}
 }
 
-// memberError: about the group that we are no member of.
-func memberError(code kafka.ErrorCode) bool {
-	switch code {
+// memberError: about the group that we are no member of. librdkafka looks for
+// its coordinator all the same.
+func memberError(e kafka.Error) bool {
+	switch e.Code() {
 	case kafka.ErrGroupAuthorizationFailed, kafka.ErrCoordinatorNotAvailable, kafka.ErrCoordinatorLoadInProgress,
 		kafka.ErrNotCoordinator, kafka.ErrMaxPollExceeded:
 		return true
 	}
-	return false
+	return strings.HasPrefix(e.String(), "GroupCoordinator")
 }
 
 // described is a topic as a broker sees it now.

@@ -352,7 +352,7 @@ func (r *reader) fault(e kafka.Error) {
 	case e.Code() == kafka.ErrAutoOffsetReset || e.Code() == kafka.ErrLogTruncation:
 		r.doubt.raised = true
 		r.quiet.warn("A Kafka log no longer has what was to be read next", "error", e)
-	case memberError(e.Code()):
+	case memberError(e), e.Code() == kafka.ErrAllBrokersDown: // discovery tells that
 	default:
 		r.quiet.warnAbout(e.Code().String(), "Kafka's client reports an error; it goes on trying", "error", e)
 	}
