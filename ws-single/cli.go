@@ -139,7 +139,7 @@ func runServe(ctx context.Context, in invocation) error {
 	}
 	log := logging.New(in.stderr, cfg.LogLevel, cfg.LogFormat, in.environ)
 	for _, w := range cfg.Warnings {
-		log.Warn(w)
+		log.Warn("configuration", "warning", w)
 	}
 	return in.serve(ctx, cfg, log, in.stdout)
 }

@@ -52,7 +52,7 @@ func TestServeIsTheDefault(t *testing.T) {
 		if got.status != exitOK || served != want || got.stdout != "out" {
 			t.Errorf("%v: %+v, served on %q", args, got, served)
 		}
-		if !strings.Contains(got.stderr, `"level":"WARN","msg":"WS_ADMIN_ADDR=:3902`) || !strings.Contains(got.stderr, `"msg":"hello"`) {
+		if !strings.Contains(got.stderr, `"level":"WARN","msg":"configuration","warning":"WS_ADMIN_ADDR=:3902`) || !strings.Contains(got.stderr, `"msg":"hello"`) {
 			t.Errorf("%v: the log is %q", args, got.stderr)
 		}
 	}
