@@ -194,6 +194,7 @@ func (l *Loop) fill(c *conn, progress bool) {
 		c.stallBy = after(l.clock.now, l.o.StallTimeout)
 	}
 	c.full = true
+	c.pongBy = 0 // it is judged by what it takes now; the ping may not be out
 	l.wake(c, c.stallBy)
 	l.wake(c, l.clock.now+behindInterval)
 	r, sock := c.ref, c.sock

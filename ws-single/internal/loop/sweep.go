@@ -19,7 +19,7 @@ func (l *Loop) sweep(limit int) int {
 		l.flush(c)
 		served++
 	}
-	if l.sweeps.len() == 0 && served > 0 {
+	if l.sweeps.len() == 0 {
 		l.due = l.due[:0] // every list was served or turned into a position
 	}
 	return served

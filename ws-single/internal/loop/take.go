@@ -16,11 +16,8 @@ const (
 // take appends what Kafka brought to the history and marks its subscribers.
 // While too much is due, it takes nothing.
 func (l *Loop) take() {
-	for marks := 0; marks < maxMarks; {
+	for marks := 0; marks < maxMarks && len(l.due) < maxDue; {
 		if l.batch == nil {
-			if len(l.due) >= maxDue {
-				return
-			}
 			select {
 			case l.batch = <-l.source.Batches():
 				l.item = 0

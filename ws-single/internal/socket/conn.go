@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/gorilla/websocket"
+	"golang.org/x/time/rate"
 
 	"github.com/adred-codev/ws_poc/ws-single/internal/kit/wire"
 )
@@ -33,7 +34,7 @@ type Conn struct {
 	inMessage      bool // a data message has begun, so a control frame ends nothing
 	violation      wire.CloseCode
 	reason         string
-	allowance      bucket
+	allowance      *rate.Limiter // of control frames; made by the first
 
 	counted atomic.Bool // no longer among the half-open
 	heard   atomic.Bool // a frame came since the loop last asked
@@ -98,24 +99,4 @@ func (c *Conn) Close() error {
 	c.closed.Store(true)
 	c.limit.leave(c)
 	return c.Conn.Close()
-}
-
-// bucket is a token bucket: what a client may do, per second, with a burst.
-type bucket struct {
-	tokens float64
-	at     time.Time
-}
-
-func (b *bucket) take(now time.Time, rate, burst float64) bool {
-	if b.at.IsZero() {
-		b.tokens = burst
-	} else {
-		b.tokens = min(burst, b.tokens+now.Sub(b.at).Seconds()*rate)
-	}
-	b.at = now
-	if b.tokens < 1 {
-		return false
-	}
-	b.tokens--
-	return true
 }

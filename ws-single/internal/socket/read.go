@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/gorilla/websocket"
+	"golang.org/x/time/rate"
 
 	"github.com/adred-codev/ws_poc/ws-single/internal/kit/wire"
 )
@@ -47,8 +48,8 @@ const (
 // More control frames than this, and the client is closed (protocol.md,
 // section 6: more than 10 a second over 10 seconds).
 const (
-	controlRate  = 10.0
-	controlBurst = 100.0
+	controlRate  = 10
+	controlBurst = 10 * controlRate
 )
 
 // A client that broke a rule is read on and ignored for so long and so much,
@@ -148,7 +149,10 @@ func (c *Conn) control() error {
 	if !c.inMessage {
 		c.finish()
 	}
-	if !c.allowance.take(time.Now(), controlRate, controlBurst) {
+	if c.allowance == nil {
+		c.allowance = rate.NewLimiter(controlRate, controlBurst)
+	}
+	if !c.allowance.Allow() {
 		return errControlFrames
 	}
 	return nil
