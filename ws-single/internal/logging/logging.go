@@ -19,7 +19,7 @@ import (
 func New(w io.Writer, level slog.Leveler, format string, environ []string) *slog.Logger {
 	terminal := isTerminal(w)
 	if format == config.LogText || format == config.LogAuto && terminal {
-		return slog.New(tint.NewHandler(w, &tint.Options{
+		return slog.New(tint.NewTextHandler(w, &tint.Options{
 			Level:      level,
 			TimeFormat: "15:04:05.000",
 			NoColor:    !terminal || noColor(environ),
