@@ -314,12 +314,20 @@ func TestSilentClientIsClosed(t *testing.T) {
 	silent, alive := b.dial(0, ""), b.dial(0, "")
 	silent.ws.SetPingHandler(func(string) error { return nil })
 	alive.subscribe("A.trade")
-	go func() {
-		time.Sleep(2 * time.Second)
-		b.log.publish("A", 0, "1")
+	got := make(chan error, 1)
+	go func() { // reading is what answers pings
+		f, err := alive.tryRead()
+		if err == nil && string(f.Data) != "1" {
+			err = fmt.Errorf("got %+v", f)
+		}
+		got <- err
 	}()
 	silent.expectClose(4002)
-	alive.expectData("1")
+	time.Sleep(time.Second)
+	b.log.publish("A", 0, "1")
+	if err := <-got; err != nil {
+		t.Fatal(err)
+	}
 }
 
 func TestDrain(t *testing.T) {
