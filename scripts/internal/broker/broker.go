@@ -13,7 +13,7 @@ import (
 
 // startTimeout bounds one start: the broker answers after about three seconds
 // on an idle machine, and machines that run tests are not idle.
-const startTimeout = 60 * time.Second
+const startTimeout = 2 * time.Minute
 
 // Options say where a broker runs. The zero value: a free port and a temporary
 // directory that Stop removes.

@@ -160,7 +160,7 @@ func (r *reader) ready(ctx context.Context) bool {
 		return false
 	}
 	r.pause(r.c.pause.Load())
-	return true
+	return r.client != nil
 }
 
 func (r *reader) dial() (client, error) {
