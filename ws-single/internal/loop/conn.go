@@ -26,8 +26,9 @@ type conn struct {
 	// something, or has a replay, or a full socket.
 	due      dueList
 	pulled   bool
-	missed   bool   // there are entries for it from number at on
-	at       uint64 // the first of them
+	missed   bool   // it was not sent all from number at on
+	at       uint64 // everything before it was sent, passed over or not wanted
+	first    uint64 // the first entry that is due; at, but after an unsubscribe
 	main     *history.Reader
 	replay   *replay
 	awaiting *awaiting // a subscribe whose cursor is ahead

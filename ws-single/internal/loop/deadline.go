@@ -115,16 +115,16 @@ func (l *Loop) ping(c *conn, now int64) {
 // replay, and the end of the history for all.
 func (l *Loop) tooFarBehind(c *conn, now int64) bool {
 	if c.replay != nil {
-		return c.replay.at < min(l.log.First(), l.replayBound(c.replay))
+		return c.replay.first < min(l.log.First(), l.replayBound(c.replay))
 	}
-	if !c.missed || c.at >= l.log.Next() {
+	if !c.missed || c.first >= l.log.Next() {
 		return false
 	}
-	if c.at < l.log.First() {
+	if c.first < l.log.First() {
 		return true
 	}
 	limit := l.o.MaxBehind.Milliseconds()
-	return limit > 0 && now-l.log.ReadAt(c.at) > limit
+	return limit > 0 && now-l.log.ReadAt(c.first) > limit
 }
 
 // watchExpiry has the wheel look at the connection when its token ends.

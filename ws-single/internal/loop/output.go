@@ -166,11 +166,15 @@ func (l *Loop) settle(c *conn, taken int) {
 		}
 	}
 	l.pass(c, &o.main)
-	c.missed = o.main.at < l.log.Next()
-	c.at = o.main.at
-	if c.replay != nil {
+	if o.main.at != c.at || !c.missed {
+		c.at, c.first = o.main.at, o.main.at
+	}
+	c.missed = c.at < l.log.Next()
+	if r := c.replay; r != nil {
 		l.pass(c, &o.again)
-		c.replay.at = o.again.at
+		if o.again.at != r.at {
+			r.at, r.first = o.again.at, o.again.at
+		}
 	}
 }
 

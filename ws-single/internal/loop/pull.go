@@ -1,6 +1,10 @@
 package loop
 
-import "github.com/adred-codev/ws_poc/ws-single/internal/history"
+import (
+	"math"
+
+	"github.com/adred-codev/ws_poc/ws-single/internal/history"
+)
 
 // maxPassed bounds the entries looked at and passed over in one visit.
 const maxPassed = 4096
@@ -10,7 +14,7 @@ const maxPassed = 4096
 func (l *Loop) pullFrom(c *conn) {
 	if !c.due.empty() {
 		if n := l.due[c.due.head-1].n; !c.missed || n < c.at {
-			c.missed, c.at = true, n
+			c.missed, c.at, c.first = true, n, n
 		}
 		c.due = dueList{}
 	}
@@ -101,7 +105,7 @@ func (l *Loop) pullMain(o *output, c *conn) bool {
 // history, and when the connection fell out of it and was closed.
 func (l *Loop) nextMain(o *output, c *conn) (uint64, bool) {
 	for o.main.at < l.log.Next() {
-		if o.main.at < l.log.First() {
+		if c.first < l.log.First() {
 			l.slow(c)
 			return 0, false
 		}
@@ -109,7 +113,7 @@ func (l *Loop) nextMain(o *output, c *conn) (uint64, bool) {
 			c.main = l.openMain(c, o.main.at)
 		}
 		n, ok := c.main.Peek()
-		o.main.at = n
+		o.main.at, c.first = n, n
 		if ok {
 			return n, true
 		}
@@ -166,10 +170,26 @@ func (l *Loop) reopen(c *conn) {
 	if c.replay != nil {
 		l.keepSubscribed(c)
 	}
-	if c.missed && c.at >= l.log.First() {
-		r := l.openMain(c, c.at)
-		n, ok := r.Peek()
-		c.missed, c.at = ok, n
-		r.Close()
+	l.look(c)
+}
+
+// nothing is the number of an entry that does not exist.
+const nothing = math.MaxUint64
+
+// look finds what is due first after the subscriptions have changed. The
+// positions stay: frames that wait may not cover what was not sent before them.
+func (l *Loop) look(c *conn) {
+	first := func(r *history.Reader) uint64 {
+		defer r.Close()
+		if n, ok := r.Peek(); ok {
+			return n
+		}
+		return nothing
+	}
+	if c.missed && c.first >= l.log.First() {
+		c.first = first(l.openMain(c, c.at))
+	}
+	if r := c.replay; r != nil && r.first >= l.log.First() {
+		r.first = first(l.openReplay(c, r.at))
 	}
 }

@@ -16,7 +16,8 @@ import (
 // meanwhile. With last it goes before everything else of the connection.
 type replay struct {
 	id       wire.ID
-	at       uint64 // everything before it was sent
+	at       uint64 // everything before it was sent, passed over or not wanted
+	first    uint64 // the first entry that is due, as in conn
 	reader   *history.Reader
 	replayed uint64
 	ended    bool // replay_complete is rendered; unset if it was not taken
@@ -116,7 +117,7 @@ func (l *Loop) pullReplay(o *output, c *conn) bool {
 func (l *Loop) nextReplayed(o *output, c *conn) (uint64, bool) {
 	r := c.replay
 	for o.again.at < l.replayBound(r) {
-		if o.again.at < l.log.First() {
+		if r.first < l.log.First() {
 			l.slow(c)
 			return 0, false
 		}
@@ -124,7 +125,7 @@ func (l *Loop) nextReplayed(o *output, c *conn) (uint64, bool) {
 			r.reader = l.openReplay(c, o.again.at)
 		}
 		n, ok := r.reader.Peek()
-		o.again.at = n
+		o.again.at, r.first = n, n
 		if ok {
 			return n, true
 		}

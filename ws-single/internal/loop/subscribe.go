@@ -216,6 +216,7 @@ func (l *Loop) begin(c *conn, cmd *wire.Command, found []resumed, lost []string)
 	}
 	l.closeReaders(c)
 	c.subs.Add(cmd.Patterns)
+	l.look(c)
 	ack.Count = c.subs.Count()
 	switch {
 	case cmd.Cursor != nil:
@@ -245,6 +246,7 @@ func (l *Loop) beginResume(c *conn, cmd *wire.Command, found []resumed) {
 		r.reader = l.openReplay(c, r.at)
 		r.at, _ = r.reader.Peek() // the first that it really brings
 	}
+	r.first = r.at
 }
 
 func (l *Loop) beginNewest(c *conn, cmd *wire.Command) {
@@ -260,4 +262,5 @@ func (l *Loop) beginNewest(c *conn, cmd *wire.Command) {
 	c.replay = r
 	r.reader = l.openReplay(c, 0)
 	r.at, _ = r.reader.Peek()
+	r.first = r.at
 }

@@ -65,13 +65,18 @@ func (l *Loop) mark(slot uint32, n uint64, event int) {
 	c := l.conns[slot]
 	if c.pulled {
 		if c.replay.covers(event) {
+			if c.replay.first == nothing {
+				c.replay.first = n
+			}
 			return // it comes with the replay
 		}
 		if !c.missed {
-			c.missed, c.at = true, n
+			c.missed, c.at, c.first = true, n, n
 			if !c.full {
 				l.toPulls(c)
 			}
+		} else if c.first == nothing {
+			c.first = n
 		}
 		return
 	}
