@@ -69,8 +69,8 @@ func parse(args []string, help io.Writer) (options, error) {
 		}
 		return o, fmt.Errorf("%w: %w", errUsage, err)
 	}
-	if o.server != "" && !filepath.IsAbs(o.server) {
-		o.server = filepath.Join(os.Getenv("CALLER_DIR"), o.server)
+	if dir := os.Getenv("CALLER_DIR"); dir != "" && o.server != "" && !filepath.IsAbs(o.server) {
+		o.server = filepath.Join(dir, o.server)
 	}
 	f.Visit(func(g *flag.Flag) { o.portAsked = o.portAsked || g.Name == "port" })
 	switch {
