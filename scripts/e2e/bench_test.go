@@ -2,13 +2,14 @@ package e2e
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -45,24 +46,20 @@ func BenchmarkLatency(b *testing.B) {
 		s := start(b, v, tp, nil)
 		var mu sync.Mutex
 		var latencies []time.Duration
-		all := make(chan struct{})
 		acked := make(chan struct{})
 		client, err := check.Dial(within(b), s.URL(), check.Options{Handle: func(f *check.Frame) {
 			now := time.Now()
-			if f.Type == "subscription_ack" {
+			switch f.Type {
+			case "subscription_ack":
 				close(acked)
-			}
-			if f.Type != "message" {
-				return
-			}
-			var payload struct{ T int64 }
-			if err := json.Unmarshal(f.Data, &payload); err != nil {
-				b.Error(err)
-			}
-			mu.Lock()
-			defer mu.Unlock()
-			if latencies = append(latencies, now.Sub(time.Unix(0, payload.T))); len(latencies) == b.N {
-				close(all)
+			case "message":
+				var payload struct{ T int64 }
+				if err := json.Unmarshal(f.Data, &payload); err != nil {
+					b.Error(err)
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				latencies = append(latencies, now.Sub(time.Unix(0, payload.T)))
 			}
 		}})
 		if err != nil {
@@ -73,46 +70,80 @@ func BenchmarkLatency(b *testing.B) {
 			b.Fatal(err)
 		}
 		<-acked
+		known(b, tp, s)
+		run := func(n int) (acks []time.Duration) {
+			latencies = nil
+			acks = produce(b, tp, n)
+			eventually(b, "every message to come", func() bool {
+				mu.Lock()
+				defer mu.Unlock()
+				return len(latencies) == n
+			})
+			return acks
+		}
+		run(5000) // a young JVM is slow
 		b.ResetTimer()
-		produce(b, tp, b.N)
-		select {
-		case <-all:
-		case <-time.After(patience):
-			b.Fatalf("%d of %d messages came", len(latencies), b.N)
-		}
+		acks := run(b.N)
 		b.StopTimer()
-		slices.Sort(latencies)
-		at := func(q float64) float64 {
-			return float64(latencies[min(b.N-1, int(q*float64(b.N)))].Microseconds()) / 1000
-		}
-		b.ReportMetric(at(0.5), "p50-ms")
-		b.ReportMetric(at(0.99), "p99-ms")
-		b.ReportMetric(at(1), "max-ms")
+		b.ReportMetric(quantile(latencies, 0.5), "p50-ms")
+		b.ReportMetric(quantile(latencies, 0.99), "p99-ms")
+		b.ReportMetric(quantile(acks, 0.5), "p50-ack-ms") // the broker's part, to judge the machine by
+	})
+}
+
+// known waits until the server reads every partition: new ones are found, and
+// get their leaders, in their own time.
+func known(b *testing.B, tp topics, s *server) {
+	b.Helper()
+	const partitions = 12
+	for p := range int32(partitions) {
+		tp.publish(b, record{event: "trade", value: []byte("null"), partition: p + 1}) // no symbol: reaches nobody
+	}
+	eventually(b, "every partition to be read", func() bool {
+		return s.metric(b, "ws_kafka_records_skipped_total") == partitions
 	})
 }
 
 // produce keeps its schedule of a record a millisecond, whatever happens; each
-// carries the time of its Produce.
-func produce(b *testing.B, tp topics, n int) {
+// carries the time of its Produce. It returns when the broker has all, with
+// the times that took.
+func produce(b *testing.B, tp topics, n int) (acks []time.Duration) {
+	b.Helper()
 	reports := make(chan kafka.Event, n)
+	collected := make(chan struct{})
+	go func() {
+		defer close(collected)
+		for range n {
+			m := (<-reports).(*kafka.Message)
+			if m.TopicPartition.Error != nil {
+				b.Error(m.TopicPartition.Error)
+			}
+			acks = append(acks, time.Since(m.Opaque.(time.Time)))
+		}
+	}()
 	topic := tp.name("trade")
 	began := time.Now()
 	for i := range n {
 		time.Sleep(time.Until(began.Add(time.Duration(i) * time.Millisecond)))
+		now := time.Now()
 		m := &kafka.Message{
 			TopicPartition: kafka.TopicPartition{Topic: &topic, Partition: kafka.PartitionAny},
 			Key:            fmt.Appendf(nil, "S%d", i%200),
-			Value:          fmt.Appendf(nil, `{"t":%d,"pad":"%0100d"}`, time.Now().UnixNano(), 0),
+			Value:          fmt.Appendf(nil, `{"t":%d,"pad":"%0100d"}`, now.UnixNano(), 0),
+			Opaque:         now,
 		}
 		if err := tp.producer.Produce(m, reports); err != nil {
 			b.Fatal(err)
 		}
 	}
-	for range n {
-		if m := (<-reports).(*kafka.Message); m.TopicPartition.Error != nil {
-			b.Fatal(m.TopicPartition.Error)
-		}
-	}
+	<-collected
+	return acks
+}
+
+// quantile is of durations, in milliseconds; it sorts them.
+func quantile(all []time.Duration, q float64) float64 {
+	slices.Sort(all)
+	return float64(all[min(len(all)-1, int(q*float64(len(all))))].Microseconds()) / 1000
 }
 
 // BenchmarkIdleMemory is the server's resident memory per connection that
@@ -173,23 +204,27 @@ func idle(b *testing.B, s *server, i int) net.Conn {
 	if err != nil {
 		b.Fatal(err)
 	}
+	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
+		b.Fatal(err)
+	}
+	in := bufio.NewReaderSize(conn, 1024)
 	const command = `{"type":"subscribe","data":{"channels":["BTC.trade"]}}`
 	frame := append([]byte{0x81, 0x80 | byte(len(command)), 0, 0, 0, 0}, command...) // masked with zeros
-	if _, err := fmt.Fprintf(conn, "GET /ws HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"+
-		"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n%s", s.Addr, frame); err != nil {
-		b.Fatal(err)
-	}
-	in := bufio.NewReaderSize(conn, 2048)
-	var got strings.Builder
-	if err := conn.SetReadDeadline(time.Now().Add(patience)); err != nil {
-		b.Fatal(err)
-	}
-	for !strings.Contains(got.String(), "subscription_ack") {
-		chunk := make([]byte, 512)
-		n, err := in.Read(chunk)
-		got.Write(chunk[:n])
-		if err != nil {
-			b.Fatalf("connection %d: %v after %q", i, err, got.String())
+	for _, step := range []struct{ send, want string }{
+		{"GET /ws HTTP/1.1\r\nHost: " + s.Addr + "\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
+			"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n", "commands_per_s"},
+		{string(frame), "subscription_ack"},
+	} {
+		if _, err := io.WriteString(conn, step.send); err != nil {
+			b.Fatal(err)
+		}
+		var got []byte
+		for chunk := make([]byte, 512); !bytes.Contains(got, []byte(step.want)); {
+			n, err := in.Read(chunk)
+			got = append(got, chunk[:n]...)
+			if err != nil {
+				b.Fatalf("connection %d: %v after %q", i, err, got)
+			}
 		}
 	}
 	return conn

@@ -23,7 +23,7 @@ func parts(variants []variant.Variant) []part {
 	kafka := []string{"gcc", "java", "mvn"}
 	list := []part{{
 		name: "e2e", needs: kafka, about: "the real servers, against a real broker, from outside",
-		run: func(j *job) { j.withServers("-skip=^Test(ThirdParty|ReferenceClient)", "./e2e") },
+		run: func(j *job) { j.withServers("-parallel=6", "-skip=^Test(ThirdParty|ReferenceClient)", "./e2e") },
 	}, {
 		name: "lint", needs: []string{"gcc"}, about: "golangci-lint over every module, with its formatter",
 		run: func(j *job) { j.runLint() },
