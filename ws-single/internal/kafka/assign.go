@@ -59,7 +59,9 @@ func (r *reader) find(f finding) {
 		return // it will be opened with all
 	}
 	if err := r.assign(parts); err != nil {
-		r.quiet.warn("Kafka's client does not take partitions; opening another", "error", err)
+		if n := r.quiet.due("assign"); n > 0 {
+			r.log.Warn("Kafka's client does not take partitions; opening another", "error", err, "times", n)
+		}
 		r.reopen()
 	}
 }

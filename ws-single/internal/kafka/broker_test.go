@@ -3,6 +3,7 @@ package kafka
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -252,7 +253,8 @@ func (p producer) send(messages ...*kafka.Message) {
 			if err == nil {
 				break
 			}
-			if err.(kafka.Error).Code() != kafka.ErrQueueFull {
+			var kerr kafka.Error
+			if !errors.As(err, &kerr) || kerr.Code() != kafka.ErrQueueFull {
 				p.tb.Fatal(err)
 			}
 			time.Sleep(10 * time.Millisecond)

@@ -62,7 +62,7 @@ type bounds struct {
 type discovery struct {
 	c       *Consumer
 	cluster *cluster
-	quiet   *quiet
+	quiet   quiet
 	names   []string
 	topics  []seen
 
@@ -83,7 +83,7 @@ type seen struct {
 }
 
 func newDiscovery(c *Consumer, k *cluster) *discovery {
-	d := &discovery{c: c, cluster: k, quiet: newQuiet(c.log), topics: make([]seen, len(c.cfg.Topics)), began: time.Now()}
+	d := &discovery{c: c, cluster: k, quiet: quiet{}, topics: make([]seen, len(c.cfg.Topics)), began: time.Now()}
 	d.answered = d.began
 	for _, t := range c.cfg.Topics {
 		d.names = append(d.names, t.Name)
@@ -123,7 +123,9 @@ func (d *discovery) round(ctx context.Context) time.Duration {
 		err = d.check(ctx)
 	}
 	if err != nil && ctx.Err() == nil {
-		d.quiet.warn("Kafka's topics cannot be looked up; retrying", "error", err)
+		if n := d.quiet.due("survey"); n > 0 {
+			d.c.log.Warn("Kafka's topics cannot be looked up; retrying", "error", err, "times", n)
+		}
 	}
 	if err != nil || !complete {
 		return retryPause
@@ -141,12 +143,14 @@ func (d *discovery) answers(rtt time.Duration) {
 }
 
 func (d *discovery) silent(why error) {
-	quiet := time.Since(d.answered)
-	if d.c.counters.up.Load() && quiet < downAfter {
+	silence := time.Since(d.answered)
+	if d.c.counters.up.Load() && silence < downAfter {
 		return
 	}
 	d.c.counters.up.Store(false)
-	d.quiet.warn("Kafka does not answer; retrying", "brokers", d.c.cfg.Brokers, "since", quiet.Round(time.Second), "error", why)
+	if n := d.quiet.due("silent"); n > 0 {
+		d.c.log.Warn("Kafka does not answer; retrying", "brokers", d.c.cfg.Brokers, "since", silence.Round(time.Second), "error", why, "times", n)
+	}
 }
 
 // survey looks for topics and partitions that the reader does not know and
@@ -163,7 +167,9 @@ func (d *discovery) survey(ctx context.Context) (complete bool, err error) {
 		t, topic := now[name], &d.topics[event]
 		switch {
 		case t.err != nil:
-			d.quiet.warnAbout(name, "A Kafka topic cannot be read", "topic", name, "error", t.err)
+			if n := d.quiet.due("topic " + name); n > 0 {
+				d.c.log.Warn("A Kafka topic cannot be read", "topic", name, "error", t.err, "times", n)
+			}
 			complete = false
 			continue
 		case t.log == "":
@@ -189,7 +195,9 @@ func (d *discovery) survey(ctx context.Context) (complete bool, err error) {
 		topic.log = t.log
 		parts, missing := d.locate(ctx, name, topic, t.partitions)
 		if missing != nil {
-			d.quiet.warnAbout(name, "Partitions of a Kafka topic cannot be read yet", "topic", name, "error", missing)
+			if n := d.quiet.due("partitions " + name); n > 0 {
+				d.c.log.Warn("Partitions of a Kafka topic cannot be read yet", "topic", name, "error", missing, "times", n)
+			}
 			complete = false
 		}
 		if news || len(parts) > 0 {

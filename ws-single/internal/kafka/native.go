@@ -119,7 +119,7 @@ func newNativeClient(properties kafka.ConfigMap, w *waker, printLevel int) (*nat
 		err = errors.New("this build of it lacks what is needed")
 	}
 	if err != nil {
-		k.Close() //nolint:errcheck // the error above is the one that tells
+		k.Close()
 		return nil, fmt.Errorf("watch librdkafka: %w", err)
 	}
 	return &nativeClient{Consumer: k, watch: watch, lines: (*uint32)(unsafe.Pointer(&watch.lines)), printLevel: printLevel}, nil

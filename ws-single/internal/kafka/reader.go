@@ -2,7 +2,6 @@ package kafka
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"time"
 
@@ -13,31 +12,16 @@ import (
 const (
 	// nap is the longest sleep: what hangs on time is looked at so often.
 	nap = time.Second
-	// reopenPause parts two new clients at least.
-	reopenPause = time.Second
 	// rateSpan is the time over which MaxRate is kept: so much may come at once.
 	rateSpan = 50 * time.Millisecond
 )
-
-// client is what the reader needs of a *kafka.Consumer.
-type client interface {
-	Poll(timeoutMs int) kafka.Event
-	IncrementalAssign([]kafka.TopicPartition) error
-	Pause([]kafka.TopicPartition) error
-	Resume([]kafka.TopicPartition) error
-	Close() error
-
-	// changes returns the topic IDs that the client has learnt since the last
-	// call, nil when none. A record polled before is of the ID before.
-	changes() map[string][16]byte
-}
 
 // reader turns librdkafka's events into batches. Its goroutine alone owns
 // everything here, and the client that reads records.
 type reader struct {
 	c        *Consumer
 	log      *slog.Logger
-	quiet    *quiet
+	quiet    quiet
 	counters *counters
 	waker    *waker
 	open     func() (client, error)
@@ -89,7 +73,7 @@ func (t *topic) partition(id int32) *partition {
 
 func newReader(c *Consumer, w *waker) *reader {
 	r := &reader{
-		c: c, log: c.log, quiet: newQuiet(c.log), counters: c.counters, waker: w,
+		c: c, log: c.log, quiet: quiet{}, counters: c.counters, waker: w,
 		byName: map[string]*topic{}, atOnce: maxItems,
 	}
 	r.open = r.dial
@@ -129,116 +113,6 @@ func (r *reader) run(ctx context.Context) {
 			r.waker.sleep(nap)
 		}
 	}
-}
-
-// ready makes sure that there is a client to read with.
-func (r *reader) ready(ctx context.Context) bool {
-	if r.client != nil || r.held {
-		return r.client != nil
-	}
-	wait(ctx, time.Until(r.opened.Add(reopenPause)))
-	if ctx.Err() != nil {
-		return false
-	}
-	r.opened = time.Now()
-	var parts []*partition
-	for _, t := range r.topics {
-		for _, p := range t.partitions {
-			if p != nil {
-				parts = append(parts, p)
-			}
-		}
-	}
-	client, err := r.open()
-	if err == nil {
-		r.client, r.paused = client, false
-		err = r.assign(parts)
-	}
-	if err != nil {
-		r.quiet.warn("Kafka's client cannot be set up; retrying", "error", err)
-		r.closeClient()
-		return false
-	}
-	r.pause(r.c.pause.Load())
-	return r.client != nil
-}
-
-func (r *reader) dial() (client, error) {
-	k, err := newNativeClient(readerProperties(r.c.cfg), r.waker, printLevel(r.c.cfg))
-	if err != nil {
-		return nil, err
-	}
-	if r.c.wrap != nil {
-		return r.c.wrap(k), nil
-	}
-	return k, nil
-}
-
-// reopen makes the loop go on with a new client at the present positions. With
-// the old client goes everything it had fetched, so nothing of a log that is no
-// more can come after.
-func (r *reader) reopen() { r.closeClient() }
-
-func (r *reader) closeClient() {
-	if r.client != nil {
-		r.client.Close() //nolint:errcheck // only says "already closed"
-		r.client = nil
-	}
-}
-
-// assign adds partitions to those being read. Assigning all anew would begin
-// all anew.
-func (r *reader) assign(parts []*partition) error {
-	if len(parts) == 0 {
-		return nil
-	}
-	tps := places(parts)
-	for i, p := range parts {
-		tps[i].Offset = kafka.Offset(p.next)
-	}
-	if err := r.client.IncrementalAssign(tps); err != nil {
-		return fmt.Errorf("assign partitions: %w", err)
-	}
-	if r.paused {
-		if err := r.client.Pause(tps); err != nil {
-			return fmt.Errorf("pause partitions: %w", err)
-		}
-	}
-	return nil
-}
-
-// pause makes the client's state the wanted one.
-func (r *reader) pause(on bool) {
-	r.counters.paused.Store(on)
-	if r.client == nil || r.paused == on {
-		return
-	}
-	var parts []*partition
-	for _, t := range r.topics {
-		for _, p := range t.partitions {
-			if p != nil {
-				parts = append(parts, p)
-			}
-		}
-	}
-	change := r.client.Resume
-	if on {
-		change = r.client.Pause
-	}
-	if err := change(places(parts)); err != nil {
-		r.quiet.warn("Kafka's client cannot be paused or resumed; opening another", "error", err)
-		r.reopen()
-		return
-	}
-	r.paused = on
-}
-
-func places(parts []*partition) []kafka.TopicPartition {
-	tps := make([]kafka.TopicPartition, len(parts))
-	for i, p := range parts {
-		tps[i] = kafka.TopicPartition{Topic: &p.topic.name, Partition: p.id}
-	}
-	return tps
 }
 
 // fill takes what is ready into the batch, without waiting. drained: nothing
@@ -347,14 +221,20 @@ func (r *reader) reached(p *partition) {
 func (r *reader) fault(e kafka.Error) {
 	switch {
 	case e.IsFatal():
-		r.quiet.warn("Kafka's client failed; opening another at the same positions", "error", e)
+		if n := r.quiet.due("fatal"); n > 0 {
+			r.log.Warn("Kafka's client failed; opening another at the same positions", "error", e, "times", n)
+		}
 		r.reopen()
 	case e.Code() == kafka.ErrAutoOffsetReset || e.Code() == kafka.ErrLogTruncation:
 		r.doubt.raised = true
-		r.quiet.warn("A Kafka log no longer has what was to be read next", "error", e)
+		if n := r.quiet.due("outside"); n > 0 {
+			r.log.Warn("A Kafka log no longer has what was to be read next", "error", e, "times", n)
+		}
 	case memberError(e), e.Code() == kafka.ErrAllBrokersDown: // discovery tells that
 	default:
-		r.quiet.warnAbout(e.Code().String(), "Kafka's client reports an error; it goes on trying", "error", e)
+		if n := r.quiet.due("error " + e.Code().String()); n > 0 {
+			r.log.Warn("Kafka's client reports an error; it goes on trying", "error", e, "times", n)
+		}
 	}
 }
 

@@ -90,7 +90,9 @@ type statistics struct {
 func (r *reader) take(text string) {
 	var s statistics
 	if err := json.Unmarshal([]byte(text), &s); err != nil {
-		r.quiet.warn("Kafka statistics cannot be read", "error", err.Error())
+		if n := r.quiet.due("statistics"); n > 0 {
+			r.log.Warn("Kafka statistics cannot be read", "error", err.Error(), "times", n)
+		}
 		return
 	}
 	var up int64

@@ -3,7 +3,7 @@ package socket
 import (
 	"errors"
 	"io"
-	"os"
+	"net"
 	"sync"
 	"time"
 	"unicode/utf8"
@@ -161,7 +161,10 @@ func (c *Conn) control() error {
 // ended says what an error of reading means.
 func (c *Conn) ended(err error) End {
 	var peer *websocket.CloseError
+	var netErr net.Error // gorilla keeps of a deadline's error only that it is a timeout
 	switch {
+	case errors.As(err, &peer) && peer.Code == int(Abnormal): // gorilla's word for an unexpected EOF
+		return End{Cause: Gone}
 	case errors.As(err, &peer):
 		return End{Cause: PeerClosed, Code: wire.CloseCode(peer.Code), Reason: peer.Text}
 	case errors.Is(err, errInvalidUTF8):
@@ -172,7 +175,7 @@ func (c *Conn) ended(err error) End {
 		return End{Cause: Violated, Code: wire.CloseMessageTooBig, Reason: "message over limits.message_bytes"}
 	case c.violation != 0:
 		return End{Cause: Violated, Code: c.violation, Reason: c.reason}
-	case errors.Is(err, os.ErrDeadlineExceeded):
+	case errors.As(err, &netErr) && netErr.Timeout():
 		return End{Cause: Violated, Code: wire.CloseTimeout, Reason: "message not finished in time"}
 	default:
 		return End{Cause: Gone}
