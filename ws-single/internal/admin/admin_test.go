@@ -62,9 +62,9 @@ func TestWhoMayDoWhat(t *testing.T) {
 func TestAnswers(t *testing.T) {
 	h := handler(Options{Open: true})
 	for target, want := range map[string]map[string]any{
-		"GET /readyz":                             {"status": "not ready", "reason": "no Kafka broker answers"},
-		"GET /healthz":                            {"status": "alive"},
-		"POST /drain":                             {"draining": true, "connections": 7.0},
+		"GET /readyz":  {"status": "not ready", "reason": "no Kafka broker answers"},
+		"GET /healthz": {"status": "alive"},
+		"POST /drain":  {"draining": true, "connections": 7.0},
 		"POST /rebalance?connections=9&rate=12.5": {"connections": 5.0, "rate": 12.5},
 	} {
 		method, target, _ := strings.Cut(target, " ")

@@ -240,4 +240,3 @@ func TestHealthBody(t *testing.T) {
 		t.Errorf("%s\nwant %s", p, want)
 	}
 }
-
