@@ -187,7 +187,7 @@ func (b *Broker) Kill() error {
 	if b.pid == 0 {
 		return nil
 	}
-	if err := syscall.Kill(b.pid, syscall.SIGKILL); err != nil && err != syscall.ESRCH {
+	if err := syscall.Kill(b.pid, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
 		return fmt.Errorf("kill broker: %w", err)
 	}
 	if b.proc != nil {

@@ -114,7 +114,7 @@ func (n node) logTail() string {
 func clusterID() string {
 	for {
 		var b [16]byte
-		rand.Read(b[:]) //nolint:errcheck // never fails (Go 1.24)
+		rand.Read(b[:])
 		if id := base64.RawURLEncoding.EncodeToString(b[:]); id[0] != '-' {
 			return id
 		}
@@ -135,7 +135,7 @@ func freePorts(n int) ([]int, error) {
 	return ports, nil
 }
 
-// ErrPortBusy: something else listens on the port that was asked for.
+// ErrPortBusy says that something else listens on the port that was asked for.
 var ErrPortBusy = errors.New("port is in use by another program")
 
 func checkPort(port int) error {

@@ -2,6 +2,46 @@ package kafka
 
 import "time"
 
+// topic is one configured topic.
+type topic struct {
+	event      int
+	name       string
+	wire       string   // the event's name
+	log        string   // empty until it exists
+	id         [16]byte // zero: the broker has none
+	partitions []*partition
+}
+
+// partition is one that is read.
+type partition struct {
+	topic  *topic
+	id     int32
+	next   int64 // the next offset that will be read
+	target int64 // Loaded waits for next to reach it; -1: no more
+}
+
+// partition returns nil for one that has not been found. librdkafka has one of
+// its own, -1, for what it has not placed yet.
+func (t *topic) partition(id int32) *partition {
+	if id < 0 || int(id) >= len(t.partitions) {
+		return nil
+	}
+	return t.partitions[id]
+}
+
+// partitions lists all that are read.
+func (r *reader) partitions() []*partition {
+	var all []*partition
+	for _, t := range r.topics {
+		for _, p := range t.partitions {
+			if p != nil {
+				all = append(all, p)
+			}
+		}
+	}
+	return all
+}
+
 // takeUpdate takes what discovery has put down, if anything.
 func (r *reader) takeUpdate() {
 	select {

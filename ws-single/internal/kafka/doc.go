@@ -10,22 +10,46 @@
 //	  the loop        takes a batch, and hands it back by Release
 //
 // No consumer group is joined and nothing is committed: every instance reads
-// everything, from offsets it chose itself (assign.go, discover.go).
+// everything, from offsets it chose itself (discover.go, begin).
 //
 // # Who owns what
 //
 // [Consumer.Run] owns two goroutines and returns when both have ended. The
-// reader (reader.go) owns the positions and the client that fetches. Discovery
-// (discover.go) asks brokers for topics, partitions and offsets, on a client of
-// its own (cluster.go); those questions block, and a dead broker must not hold
-// up what was read already. Discovery talks to the reader by updates, the reader
-// to discovery by checks, neither touches the other's state.
+// reader (reader.go, open.go, assign.go, gap.go) owns the positions and the
+// client that fetches. Discovery (discover.go) asks brokers for topics,
+// partitions and offsets, on a client of its own (cluster.go): those questions
+// block, and must neither hold up what was read already nor wait behind a
+// fetch. Discovery tells the reader by updates, the reader asks discovery by
+// checks; neither touches the other's state.
 //
 // # What can go wrong
 //
-// Whatever makes the fetching client useless, or its queue untrustworthy (a
-// fatal error, a position outside the log, a topic made anew), ends the same
-// way: positions are set right, the client is closed with all it had fetched,
-// and another one goes on at the positions (reader.go, reopen). A position
-// outside the log is a gap (gap.go).
+// Whatever makes the fetching client useless, or what it holds doubtful, ends
+// the same way: positions are set right, the client is closed with all it had
+// fetched, and another goes on at the positions (open.go, reopen).
+//
+//   - A fatal error of librdkafka.
+//   - A position outside its log: retention was faster than we, or the log's end
+//     was cut off. librdkafka says so without saying where; discovery is asked
+//     for all bounds, and what is lost becomes a Gap (gap.go).
+//   - A topic made anew. librdkafka goes on in the new log at the old offset
+//     without a word, so its log is listened to for topic IDs (native.go): until
+//     discovery has looked again nothing is read.
+//
+// # How the reader sleeps
+//
+// In Go's own poller, on an eventfd that librdkafka writes to when its queue is
+// no longer empty (wake.go, native.go); confluent-kafka-go has no function for
+// that. Its blocking Poll sits in C with the only processor until the scheduler
+// notices; Poll without waiting on a timer costs CPU while nothing happens.
+// GOMAXPROCS=1, 1,000 records/s with linger.ms=0, broker, producer and this on
+// two cores together, the middle of three runs:
+//
+//	                        woken    Poll(100 ms)  Poll(0), 1 ms sleep
+//	Produce to batch, p50   0.86 ms  1.3 ms        1.8 ms
+//	a neighbour's echo p99  1.1 ms   2.4 ms        1.6 ms
+//	CPU while idle          0.2%     0.2%          8%
+//
+// and with the processor 30% busy besides, the neighbour's p99 is 5.5 ms woken
+// and 19 ms in Poll. BenchmarkHandover measures these.
 package kafka

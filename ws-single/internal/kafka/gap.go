@@ -56,12 +56,8 @@ func (r *reader) gap(p *partition, from, to, next int64) {
 
 func (r *reader) checkpoints() []checkpoint {
 	var all []checkpoint
-	for _, t := range r.topics {
-		for _, p := range t.partitions {
-			if p != nil {
-				all = append(all, checkpoint{place: place{t.name, p.id}, event: t.event, next: p.next})
-			}
-		}
+	for _, p := range r.partitions() {
+		all = append(all, checkpoint{place: place{p.topic.name, p.id}, event: p.topic.event, next: p.next})
 	}
 	return all
 }

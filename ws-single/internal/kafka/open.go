@@ -34,18 +34,10 @@ func (r *reader) ready(ctx context.Context) bool {
 		return false
 	}
 	r.opened = time.Now()
-	var parts []*partition
-	for _, t := range r.topics {
-		for _, p := range t.partitions {
-			if p != nil {
-				parts = append(parts, p)
-			}
-		}
-	}
-	client, err := r.open()
+	client, err := r.dial()
 	if err == nil {
 		r.client, r.paused = client, false
-		err = r.assign(parts)
+		err = r.assign(r.partitions())
 	}
 	if err != nil {
 		if n := r.quiet.due("open"); n > 0 {
@@ -108,19 +100,11 @@ func (r *reader) pause(on bool) {
 	if r.client == nil || r.paused == on {
 		return
 	}
-	var parts []*partition
-	for _, t := range r.topics {
-		for _, p := range t.partitions {
-			if p != nil {
-				parts = append(parts, p)
-			}
-		}
-	}
 	change := r.client.Resume
 	if on {
 		change = r.client.Pause
 	}
-	if err := change(places(parts)); err != nil {
+	if err := change(places(r.partitions())); err != nil {
 		if n := r.quiet.due("pause"); n > 0 {
 			r.log.Warn("Kafka's client cannot be paused or resumed; opening another", "error", err, "times", n)
 		}

@@ -24,7 +24,6 @@ type reader struct {
 	quiet    quiet
 	counters *counters
 	waker    *waker
-	open     func() (client, error)
 
 	client  client // nil: to be opened, at the positions of topics
 	held    bool   // not to be opened until discovery has looked again
@@ -44,39 +43,11 @@ type reader struct {
 	skipped skipped
 }
 
-// topic is one configured topic.
-type topic struct {
-	event      int
-	name       string
-	wire       string   // the event's name
-	log        string   // empty until it exists
-	id         [16]byte // zero: the broker has none
-	partitions []*partition
-}
-
-// partition is one that is read.
-type partition struct {
-	topic  *topic
-	id     int32
-	next   int64 // the next offset that will be read
-	target int64 // Loaded waits for next to reach it; -1: no more
-}
-
-// partition returns nil for one that has not been found. librdkafka has one of
-// its own, -1, for what it has not placed yet.
-func (t *topic) partition(id int32) *partition {
-	if id < 0 || int(id) >= len(t.partitions) {
-		return nil
-	}
-	return t.partitions[id]
-}
-
 func newReader(c *Consumer, w *waker) *reader {
 	r := &reader{
 		c: c, log: c.log, quiet: quiet{}, counters: c.counters, waker: w,
 		byName: map[string]*topic{}, atOnce: maxItems,
 	}
-	r.open = r.dial
 	for i, t := range c.cfg.Topics {
 		t := &topic{event: i, name: t.Name, wire: t.Event}
 		r.topics = append(r.topics, t)
