@@ -30,7 +30,7 @@ const (
 	// slowTick is how often it takes its share. In between nobody reads, so the server's socket is truly full.
 	slowTick = 100 * time.Millisecond
 	// receiveBuffer keeps the kernel from hiding a slow line: by default it would take in megabytes for it.
-	receiveBuffer = 8 << 10
+	receiveBuffer = 32 << 10
 	dialTimeout   = 5 * time.Second
 )
 

@@ -18,9 +18,9 @@ import (
 
 const (
 	cutSeconds  = 5
-	slowSeconds = 15
+	slowSeconds = 10
 	// maxBehind is the server's WS_MAX_BEHIND: less than slowSeconds, so that one press shows falling behind, 4001 and the resume.
-	maxBehind = 8 * time.Second
+	maxBehind = 6 * time.Second
 	conflated = "liquidity"
 )
 
