@@ -134,6 +134,7 @@ func (c *Consumer) Ends(ctx context.Context, event int, partitions []int32) ([]i
 	for i, p := range partitions {
 		places[i] = place{c.cfg.Topics[event].Name, p}
 	}
+	var why error // before the time was up
 	for {
 		answers, err := c.cluster.offsets(ctx, places, latestCommitted)
 		ends := make([]int64, 0, len(places))
@@ -146,9 +147,12 @@ func (c *Consumer) Ends(ctx context.Context, event int, partitions []int32) ([]i
 		if err == nil {
 			return ends, nil
 		}
+		if ctx.Err() == nil || why == nil {
+			why = err
+		}
 		select {
 		case <-ctx.Done():
-			return nil, fmt.Errorf("ask for end offsets of %s: %w", c.cfg.Topics[event].Name, err)
+			return nil, fmt.Errorf("ask for end offsets of %s: %w", c.cfg.Topics[event].Name, why)
 		case <-time.After(retryPause):
 		}
 	}
