@@ -2,6 +2,7 @@ package guard
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -75,7 +76,9 @@ func BenchmarkHandshakeCost(b *testing.B) {
 	if err := srv.Close(); err != nil {
 		b.Fatal(err)
 	}
-	<-served
+	if err := <-served; !errors.Is(err, http.ErrServerClosed) {
+		b.Error(err)
+	}
 	readers.Wait()
 }
 

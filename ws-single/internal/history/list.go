@@ -32,7 +32,6 @@ func (l *list) pop() {
 }
 
 func (l *list) empty() bool   { return l.head == len(l.nums) }
-func (l *list) len() int      { return len(l.nums) - l.head }
 func (l *list) begin() uint64 { return l.popped + uint64(l.head) }
 func (l *list) end() uint64   { return l.popped + uint64(len(l.nums)) }
 

@@ -375,7 +375,8 @@ func TestRebalance(t *testing.T) {
 			_ = c.ws.Close()
 		}()
 	}
-	if !<-told || !<-told {
+	first, second := <-told, <-told
+	if !first || !second {
 		t.Fatal("fewer than two were told")
 	}
 }

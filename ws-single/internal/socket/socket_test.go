@@ -283,13 +283,11 @@ func TestHalfOpenConnectionsAreBounded(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	var clients []net.Conn
 	for range 3 {
 		c, err := net.Dial("tcp", l.Addr().String())
 		if err != nil {
 			t.Fatal(err)
 		}
-		clients = append(clients, c)
 		defer c.Close()
 	}
 	first, err := l.Accept()
