@@ -118,7 +118,7 @@ export class Timeline {
       if (at < first) continue;
       const left = Math.round(x(at));
       const textWidth = context.measureText(text).width;
-      const start = Math.max(0, Math.min(left + 4, width - textWidth));
+      const start = left + 4 + textWidth <= width ? left + 4 : left - 4 - textWidth;
       const row = free.findIndex((end) => start >= end);
       context.fillStyle = colour('muted');
       context.fillRect(left, row < 0 ? top : row * 14 + 2, 1, floor - (row < 0 ? top : row * 14 + 2));
