@@ -115,7 +115,9 @@ func handover(b *testing.B, rate int, read func(context.Context, Config, func(*k
 	lines.Scan() // it is ready
 	b.ResetTimer()
 	began, used := time.Now(), cpuTime(b)
-	lines.Scan() // it has sent everything
+	if !lines.Scan() { // it has sent everything
+		b.Fatal("the feeding process failed: ", feeder.Wait())
+	}
 	if rate > 0 {
 		<-done
 	}
@@ -267,7 +269,9 @@ func feed() error {
 			return err
 		}
 	}
-	p.Flush(5000)
+	if left := p.Flush(60_000); left > 0 {
+		return fmt.Errorf("%d records not acknowledged in a minute: the machine is too busy to measure", left)
+	}
 	time.Sleep(time.Until(end))
 	asking.Wait()
 	slices.Sort(rtts)

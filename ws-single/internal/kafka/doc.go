@@ -42,8 +42,8 @@
 // no longer empty (wake.go, native.go); confluent-kafka-go has no function for
 // that. Its blocking Poll sits in C with the only processor until the scheduler
 // notices; Poll without waiting on a timer costs CPU while nothing happens.
-// GOMAXPROCS=1, 1,000 records/s with linger.ms=0, broker, producer and this on
-// two cores together, the middle of three runs:
+// GOMAXPROCS=1, 1,000 records/s with linger.ms=0; broker, producer, this and some
+// other work on two cores together, so the middle of three runs by turns:
 //
 //	                        woken    Poll(100 ms)  Poll(0), 1 ms sleep
 //	Produce to batch, p50   0.86 ms  1.3 ms        1.8 ms
@@ -51,5 +51,5 @@
 //	CPU while idle          0.2%     0.2%          8%
 //
 // and with the processor 30% busy besides, the neighbour's p99 is 5.5 ms woken
-// and 19 ms in Poll. BenchmarkHandover measures these.
+// and 19 ms in Poll. BenchmarkHandover measures these; it wants a quiet machine.
 package kafka
