@@ -48,6 +48,12 @@ func New(o Options) http.Handler {
 	guarded("GET /debug/pprof/profile", pprof.Profile)
 	guarded("GET /debug/pprof/symbol", pprof.Symbol)
 	guarded("GET /debug/pprof/trace", pprof.Trace)
+	for _, path := range []string{"/drain", "/rebalance"} {
+		mux.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Allow", http.MethodPost)
+			fail(w, http.StatusMethodNotAllowed, fmt.Sprintf("%s is a POST, not a %s", path, r.Method))
+		})
+	}
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		fail(w, http.StatusNotFound, fmt.Sprintf(
 			"%s %s is not here: GET /metrics /healthz /readyz /version /debug/pprof/, POST /drain /rebalance", r.Method, r.URL.Path))

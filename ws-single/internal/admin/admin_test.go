@@ -42,7 +42,7 @@ func TestWhoMayDoWhat(t *testing.T) {
 		{"POST", "/drain", 202, true},
 		{"POST", "/rebalance?connections=9", 202, true},
 		{"GET", "/debug/pprof/cmdline", 200, true},
-		{"GET", "/drain", 404, false},
+		{"GET", "/drain", 405, false},
 		{"GET", "/nothing", 404, false},
 	} {
 		want := [4]int{e.open, e.open, e.open, e.open}
