@@ -36,7 +36,9 @@ func fiveSymbols() []string {
 func TestCatchUp(t *testing.T) {
 	each(t, func(t *testing.T, v variant.Variant) {
 		tp := makeTopics(t, suite.brokers, 3, "trade")
-		s := start(t, v, tp, nil)
+		// A window this small is opened by the kernel's probes, ever more seldom the
+		// longer the stall was: the client may take nothing for seconds after it.
+		s := start(t, v, tp, settings{"WS_STALL_TIMEOUT": "60s", "WS_MAX_BEHIND": "60s"})
 		slow, neighbour := dialWith(t, s, check.Options{ReadBuffer: 4096}), dial(t, s)
 		slow.subscribe("*.trade")
 		neighbour.subscribe("*.trade")
@@ -85,7 +87,7 @@ func complete(t *testing.T, c *conn, ends map[string]int64, stream *check.Stream
 func TestConflation(t *testing.T) {
 	each(t, func(t *testing.T, v variant.Variant) {
 		tp := makeTopics(t, suite.brokers, 1, "trade", "social")
-		s := start(t, v, tp, settings{"WS_CONFLATE_EVENTS": "trade"})
+		s := start(t, v, tp, settings{"WS_CONFLATE_EVENTS": "trade", "WS_STALL_TIMEOUT": "60s", "WS_MAX_BEHIND": "60s"})
 		slow, neighbour := dialWith(t, s, check.Options{ReadBuffer: 4096}), dial(t, s)
 		symbols := fiveSymbols()
 		x := symbols[0]
