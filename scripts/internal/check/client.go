@@ -94,7 +94,6 @@ func Dial(ctx context.Context, url string, o Options) (*Client, error) {
 		more:    make(chan struct{}, 1),
 		done:    make(chan struct{}),
 	}
-	pong := conn.PingHandler()
 	conn.SetPingHandler(func(data string) error {
 		c.mu.Lock()
 		c.pings++
@@ -102,13 +101,21 @@ func Dial(ctx context.Context, url string, o Options) (*Client, error) {
 		if o.NoPong {
 			return nil
 		}
-		return pong(data)
+		// gorilla's own handler gives the pong one second and says nothing when it
+		// did not go out; on a busy machine the client would be closed for silence.
+		if err := conn.WriteControl(websocket.PongMessage, []byte(data), time.Now().Add(pongTime)); err != nil {
+			return fmt.Errorf("answer a ping: %w", err)
+		}
+		return nil
 	})
 	go c.read()
 	return c, nil
 }
 
 var writeBuffers sync.Pool
+
+// pongTime is how long a pong may take to be written.
+const pongTime = 20 * time.Second
 
 func localAddr(ip net.IP) net.Addr {
 	if ip == nil {
