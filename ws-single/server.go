@@ -52,8 +52,10 @@ func (s *server) run(ctx context.Context, inside net.Listener) error {
 	parts.Go(func() error { s.pauseKafka(work); return nil })
 
 	public := s.httpServer(s.front)
+	public.ReadTimeout = s.cfg.HandshakeTimeout // the body too: a request that never ends holds a half-open place
 	public.SetKeepAlivesEnabled(false) // an idle request connection would count as half open
 	admin := s.httpServer(s.admin)
+	admin.ReadTimeout = adminTimeout
 	parts.Go(func() error { return served("WS_ADDR", public.Serve(s.guard.Listener(s.public))) })
 	parts.Go(func() error { return served("WS_ADMIN_ADDR", admin.Serve(inside)) })
 
@@ -75,6 +77,9 @@ func (s *server) run(ctx context.Context, inside net.Listener) error {
 	}
 	return err
 }
+
+// adminTimeout bounds a request on the admin listener; a profile may take long.
+const adminTimeout = 5 * time.Minute
 
 func (s *server) httpServer(h http.Handler) *http.Server {
 	return &http.Server{

@@ -78,7 +78,3 @@ func (t *Table) Event(id ID) int { return t.all[id].event }
 
 // Len counts the channels that are held.
 func (t *Table) Len() int { return len(t.ids) }
-
-// Cap is one more than the greatest number given out so far: the length an
-// array indexed by ID needs.
-func (t *Table) Cap() int { return len(t.all) }

@@ -71,6 +71,6 @@ func BenchmarkAppend(b *testing.B) {
 	b.ReportAllocs()
 	for i := 0; b.Loop(); i++ {
 		l.Append(&Record{Name: names[i%1000], Offset: int64(i), Body: body}, 0)
-		l.Evict(0, 16)
+		l.Evict(0, 1<<60, 16)
 	}
 }

@@ -171,7 +171,7 @@ func TestChunks(t *testing.T) {
 			t.Fatalf("body %d has %d bytes", i, len(got))
 		}
 	}
-	for l.Evict(0, 1) {
+	for l.Evict(0, 1<<60, 1) {
 	}
 	if l.Bytes() > 3<<20 {
 		t.Errorf("%d bytes kept", l.Bytes())

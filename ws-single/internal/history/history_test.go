@@ -68,7 +68,7 @@ func TestLogAgainstModel(t *testing.T) {
 			case 3:
 				now += int64(rapid.IntRange(0, 20).Draw(t, "time"))
 			case 4:
-				l.Evict(now, 1000)
+				l.Evict(now, 1<<60, 1000)
 				m.evict(now, limits)
 			case 5:
 				pt := part{rapid.IntRange(0, events-1).Draw(t, "event"), int32(rapid.IntRange(0, partitions-1).Draw(t, "partition"))}

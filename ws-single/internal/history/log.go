@@ -169,11 +169,14 @@ func (l *Log) appendGap(g Gap, now int64) uint64 {
 	return n
 }
 
-// Evict forgets what is older than the window or over the bytes, at most max
-// entries in this call. It reports whether more is due.
-func (l *Log) Evict(now int64, maxEntries int) bool {
+// Full reports whether the entries kept cost more than they may.
+func (l *Log) Full() bool { return l.bytes > l.limits.Bytes }
+
+// Evict forgets what is older than the window or over the bytes, and below the
+// number keep; at most maxEntries in this call. It reports whether more is due.
+func (l *Log) Evict(now int64, keep uint64, maxEntries int) bool {
 	i := 0
-	for l.first < l.next {
+	for l.first < min(l.next, keep) {
 		e := l.entries.at(l.first)
 		if l.bytes <= l.limits.Bytes && now-e.readAt <= l.limits.Window {
 			break

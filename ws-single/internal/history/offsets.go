@@ -156,6 +156,11 @@ const (
 	Lost                      // another log, or messages that are gone
 )
 
+// maxUnknown is how many partitions more than this server has found a cursor
+// may name: another server may have found new ones before. A longer one is not
+// worth asking Kafka for.
+const maxUnknown = 64
+
 // Recoverable judges a cursor entry by the rule of protocol.md, section 5.
 // With Ahead it also returns the partitions that must be read further.
 func (l *Log) Recoverable(event int, pos wire.Position) (Recovery, []int32) {
@@ -179,6 +184,8 @@ func (l *Log) Recoverable(event int, pos wire.Position) (Recovery, []int32) {
 		next, ok := l.End(event, int32(i))
 		switch {
 		case !ok && at < 0:
+		case !ok && i >= len(e.partitions)+maxUnknown:
+			return Lost, nil
 		case !ok:
 			ahead = append(ahead, int32(i))
 		case at+1 < e.partitions[i].base():

@@ -7,7 +7,8 @@ import "github.com/adred-codev/ws_poc/ws-single/internal/channel"
 // what was there when it was opened, below its bound; what came since needs a
 // new one, for there may be new lists.
 //
-// A Reader is valid until it is closed or its next entry is evicted (Fallen).
+// A Reader is valid until it is closed or its next entry is evicted, which its
+// owner has to notice: that number is below First then.
 type Reader struct {
 	log   *Log
 	bound uint64
@@ -56,9 +57,6 @@ func (r *Reader) Close() {
 		r.log.readers = append(r.log.readers, r)
 	}
 }
-
-// Bound is the number the reader stops before.
-func (r *Reader) Bound() uint64 { return r.bound }
 
 func (r *Reader) list(id listID) *list {
 	switch id.kind {
@@ -150,11 +148,6 @@ func (r *Reader) Peek() (n uint64, ok bool) {
 		return r.bound, false
 	}
 	return r.heap[0].next, true
-}
-
-// Fallen reports whether the next entry was evicted before it was read.
-func (r *Reader) Fallen() bool {
-	return len(r.heap) > 0 && r.heap[0].next < r.log.first
 }
 
 // Advance passes the entry that Peek returned, in every list that has it.

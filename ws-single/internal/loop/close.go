@@ -54,11 +54,7 @@ func (l *Loop) closeNow(c *conn, code wire.CloseCode, reason string, bye bool) {
 		if !c.due.empty() {
 			at = l.due[c.due.head-1].n
 		}
-		var again uint64
-		if c.replay != nil {
-			again = c.replay.at
-		}
-		m := wire.Bye{Code: code, Cursor: l.cursor(c, at, again), Totals: c.totals()}
+		m := wire.Bye{Code: code, Cursor: l.cursor(c, at, l.replayAt(c)), Totals: c.totals()}
 		p := m.Append(nil)
 		b = append(socket.AppendHeader(b, socket.OpText, len(p)), p...)
 	}

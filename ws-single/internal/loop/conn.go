@@ -78,15 +78,28 @@ const (
 const (
 	inSweep uint8 = 1 << iota
 	inPulls
+	inWaiting
 )
 
-// position is the number from which on it was sent nothing: exact for a
-// connection without anything due.
+// position is the number before which there is nothing that it was not sent:
+// exact for a connection without anything due. It is moved on to the history's
+// beginning when nothing before that is wanted any more.
 func (l *Loop) position(c *conn) uint64 {
-	if c.missed {
-		return c.at
+	if !c.missed {
+		return l.log.Next()
 	}
-	return l.log.Next()
+	c.at = max(c.at, min(c.first, l.log.First()))
+	return c.at
+}
+
+// replayAt is the same for its replay; 0 without one.
+func (l *Loop) replayAt(c *conn) uint64 {
+	r := c.replay
+	if r == nil {
+		return 0
+	}
+	r.at = max(r.at, min(r.first, l.log.First(), l.replayBound(r)))
+	return r.at
 }
 
 // cursor says, for each event of its subscriptions, where a connection stands

@@ -81,7 +81,7 @@ func (l *Loop) renderControl(o *output, c *conn) {
 		case controlAck:
 			f.ack.Cursor = l.cursor(c, o.main.at, o.again.at)
 			for i := range f.resumed {
-				l.startAtOwn(f.ack.Cursor, &f.resumed[i])
+				f.ack.Cursor[l.events[f.resumed[i].event]] = f.resumed[i].own()
 			}
 			l.text = f.ack.Append(l.text[:0])
 			o.text(l.text)
@@ -103,12 +103,13 @@ func (l *Loop) renderControl(o *output, c *conn) {
 	}
 }
 
-// fail answers a command with an error. Ten within a minute close the connection.
+// fail answers a command with an error. Ten within a minute close the
+// connection; temporary ones do not count.
 func (l *Loop) fail(c *conn, id wire.ID, code wire.ErrorCode, message string) {
 	m := wire.Error{ID: id, Code: code, Message: message}
 	l.reply(c, control{kind: controlText, payload: m.Append(nil)})
-	if code == wire.RateLimitExceeded {
-		return
+	if code.Temporary() {
+		return // sending it again is what the client is asked to do
 	}
 	now := l.clock.now
 	if len(c.errors) == maxErrors {

@@ -20,7 +20,7 @@
 //
 // # Turns
 //
-// A turn (loop.go) takes in what clients sent, then what Kafka brought, judges
+// A turn (turn.go) takes in what clients sent, then what Kafka brought, judges
 // deadlines (deadline.go), serves a bounded number of connections and yields:
 // the process has one Go thread, and an unbounded sweep kept other goroutines
 // back for 14 ms. Time here is the loop's clock (clock.go), which stands still

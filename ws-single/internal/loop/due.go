@@ -20,6 +20,20 @@ func (d dueList) empty() bool { return d.head == 0 }
 // Kafka until everybody was served; the consumer's own bounded queue waits.
 const maxDue = 1 << 20
 
+// holding reports whether nothing is taken from Kafka until everybody was
+// served: too much is due, or the history keeps more than it may for what is.
+func (l *Loop) holding() bool {
+	return len(l.due) >= maxDue || len(l.due) > 0 && l.log.Full()
+}
+
+// oldestDue is the first number that some live connection is due.
+func (l *Loop) oldestDue() uint64 {
+	if len(l.due) == 0 {
+		return nothing
+	}
+	return l.due[0].n
+}
+
 func (l *Loop) addDue(d *dueList, n uint64) {
 	l.due = append(l.due, due{n: n})
 	i := int32(len(l.due))

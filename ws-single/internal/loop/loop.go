@@ -93,10 +93,12 @@ type Loop struct {
 	sweeps queue
 	pulls  queue
 
-	waiting []ref // subscribes that wait for their cursor
-	pacers  []*pacer
-	drain   *pacer
-	emptied chan struct{} // closed when the last connection is gone
+	waiting   []ref         // subscribes that wait for their cursor
+	retriedAt int64         // when they were looked at
+	asking    chan struct{} // bounds the questions to Kafka about them
+	pacers    []*pacer
+	drain     *pacer
+	emptied   chan struct{} // closed when the last connection is gone
 
 	wheel     wheel
 	flushAt   int64 // when a flush interval ends; 0: none runs
@@ -118,6 +120,7 @@ func New(source Source, o Options) *Loop {
 		source:    source,
 		inputs:    make(chan input, maxInputs),
 		done:      make(chan struct{}),
+		asking:    make(chan struct{}, maxAsking),
 		clock:     newClock(),
 		table:     table,
 		log:       history.New(table, len(o.Events), history.Limits{Window: o.HistoryWindow.Milliseconds(), Bytes: o.HistoryBytes}),

@@ -50,14 +50,11 @@ const (
 	maxPull = 48 << 10
 )
 
-func (o *output) begin(c *conn, at uint64) {
+func (o *output) begin(c *conn, at, again uint64) {
 	o.buf, o.marks = o.buf[:0], o.marks[:0]
 	o.seq, o.more = c.seq, 0
 	o.main = stream{at: at}
-	o.again = stream{}
-	if c.replay != nil {
-		o.again.at = c.replay.at
-	}
+	o.again = stream{at: again}
 }
 
 func (o *output) mark(w what, n uint64, passed uint32) {
@@ -174,6 +171,9 @@ func (l *Loop) settle(c *conn, taken int) {
 		l.pass(c, &o.again)
 		if o.again.at != r.at {
 			r.at, r.first = o.again.at, o.again.at
+		}
+		if r.newest == 0 && r.at == l.log.Next() {
+			r.first = nothing // mark tells when there is something
 		}
 	}
 }

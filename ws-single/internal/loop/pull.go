@@ -43,7 +43,7 @@ func (l *Loop) pull(limit int) int {
 // there is nothing left it is live again.
 func (l *Loop) visit(c *conn) {
 	o := &l.out
-	o.begin(c, l.position(c))
+	o.begin(c, l.position(c), l.replayAt(c))
 	l.renderControl(o, c)
 	if c.replay != nil && c.replay.newest > 0 {
 		if !l.pullReplay(o, c) {

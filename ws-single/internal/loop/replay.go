@@ -33,8 +33,18 @@ type replay struct {
 // the numbers after it, one a partition.
 type resumed struct {
 	event  int
+	log    string // as it is called here
 	from   wire.Position
 	starts []uint64
+}
+
+// own is the client's own position.
+func (e *resumed) own() wire.Position {
+	pos := wire.Position{Log: e.log, At: make([]int64, len(e.starts))}
+	for p := range pos.At {
+		pos.At[p] = e.from.Last(int32(p))
+	}
+	return pos
 }
 
 // covers reports whether an event comes with the replay. A nil replay covers none.
@@ -51,13 +61,21 @@ func (r *replay) covers(event int) bool {
 }
 
 // replayPosition is the cursor entry of an event that the replay covers: in
-// partitions it has not come to, the client's own.
+// partitions it has not come to, the client's own. While it is behind the place
+// where the resume was judged, the log and its partitions are as they were there:
+// further back they may not have been known.
 func (l *Loop) replayPosition(r *replay, event int, at uint64) wire.Position {
 	pos := l.log.Position(event, at)
 	for i := range r.resumed {
 		e := &r.resumed[i]
 		if e.event != event {
 			continue
+		}
+		if at < r.bound {
+			pos.Log = e.log
+			for len(pos.At) < len(e.starts) {
+				pos.At = append(pos.At, -1)
+			}
 		}
 		for p, start := range e.starts {
 			if at <= start && p < len(pos.At) {
@@ -66,15 +84,6 @@ func (l *Loop) replayPosition(r *replay, event int, at uint64) wire.Position {
 		}
 	}
 	return pos
-}
-
-// startAtOwn puts the client's own position into the cursor of a resume's ack:
-// what follows starts there, also where the next message lies further on.
-func (l *Loop) startAtOwn(cur wire.Cursor, e *resumed) {
-	pos := cur[l.events[e.event]]
-	for p := range pos.At {
-		pos.At[p] = e.from.Last(int32(p))
-	}
 }
 
 // pullReplay renders a visit's share of the replay, and its end when it has

@@ -121,7 +121,10 @@ func matches(patterns []wire.Pattern, event string) bool {
 func (l *Loop) await(c *conn, a *awaiting, ahead map[int][]int32) {
 	if c.awaiting == nil {
 		c.awaiting = a
-		l.waiting = append(l.waiting, c.ref)
+		if c.queued&inWaiting == 0 {
+			c.queued |= inWaiting
+			l.waiting = append(l.waiting, c.ref)
+		}
 		l.wake(c, a.until)
 	}
 	if !a.asked {
@@ -129,6 +132,9 @@ func (l *Loop) await(c *conn, a *awaiting, ahead map[int][]int32) {
 		l.askEnds(c, ahead)
 	}
 }
+
+// maxAsking is how many questions about log ends are under way at once.
+const maxAsking = 4
 
 // askEnds asks Kafka where the log ends, in a goroutine of its own.
 func (l *Loop) askEnds(c *conn, ahead map[int][]int32) {
@@ -140,6 +146,12 @@ func (l *Loop) askEnds(c *conn, ahead map[int][]int32) {
 		l.started.Go(func() {
 			ctx, cancel := context.WithTimeout(l.context, aheadTime*time.Millisecond)
 			defer cancel()
+			select {
+			case l.asking <- struct{}{}:
+				defer func() { <-l.asking }()
+			case <-ctx.Done():
+				return
+			}
 			ends, err := l.source.Ends(ctx, e, partitions)
 			if err != nil {
 				return // the subscribe's own deadline answers
@@ -191,19 +203,27 @@ func (l *Loop) stillSubscribable(c *conn, cmd *wire.Command) (wire.ErrorCode, st
 	return code, message
 }
 
+// retryInterval is how often subscribes that wait are looked at, ms.
+const retryInterval = 10
+
 // retryAll looks at all subscribes that wait, after something was read.
 func (l *Loop) retryAll() {
+	l.retriedAt = l.clock.now
 	waiting := l.waiting
 	l.waiting = l.waiting[:0]
 	for _, r := range waiting {
 		c := l.conns[r.slot]
-		if c == nil || c.gen != r.gen || c.awaiting == nil || c.closing != open {
+		if c == nil || c.gen != r.gen {
 			continue
 		}
-		l.retry(c)
-		if c.awaiting != nil {
-			l.waiting = append(l.waiting, r)
+		if c.awaiting != nil && c.closing == open {
+			l.retry(c)
 		}
+		if c.awaiting == nil {
+			c.queued &^= inWaiting
+			continue
+		}
+		l.waiting = append(l.waiting, r)
 	}
 }
 
@@ -211,6 +231,7 @@ func (l *Loop) retryAll() {
 func (l *Loop) begin(c *conn, cmd *wire.Command, found []resumed, lost []string) {
 	l.count(cmd.Type, "")
 	ack := &wire.SubscriptionAck{ID: cmd.ID, Subscribed: cmd.Channels, Resumed: cmd.Cursor != nil, Lost: lost}
+	l.dropDue(c) // what was due before the ack is sent before it
 	if cmd.Cursor != nil || cmd.Last > 0 {
 		l.pullFrom(c)
 	}
@@ -237,6 +258,7 @@ func (l *Loop) beginResume(c *conn, cmd *wire.Command, found []resumed) {
 	r.at = r.bound
 	for i := range found {
 		found[i].starts = l.log.Starts(found[i].event, found[i].from)
+		found[i].log = l.log.Position(found[i].event, r.bound).Log
 		for _, n := range found[i].starts {
 			r.at = min(r.at, n)
 		}
@@ -246,7 +268,9 @@ func (l *Loop) beginResume(c *conn, cmd *wire.Command, found []resumed) {
 		r.reader = l.openReplay(c, r.at)
 		r.at, _ = r.reader.Peek() // the first that it really brings
 	}
-	r.first = r.at
+	if r.first = r.at; r.at == r.bound {
+		r.first = nothing
+	}
 }
 
 func (l *Loop) beginNewest(c *conn, cmd *wire.Command) {

@@ -13,9 +13,6 @@ func (l *Loop) sweep(limit int) int {
 		if c.pulled || c.closing == closed {
 			continue
 		}
-		if !c.due.empty() {
-			l.sample = l.log.Timestamp(l.due[c.due.head-1].n)
-		}
 		l.flush(c)
 		served++
 	}
@@ -28,13 +25,12 @@ func (l *Loop) sweep(limit int) int {
 // flush sends a live connection what it is due, and then its control frames.
 func (l *Loop) flush(c *conn) {
 	o := &l.out
-	o.begin(c, l.log.Next())
+	o.begin(c, l.log.Next(), 0)
+	if !c.due.empty() {
+		l.sample = l.log.Timestamp(l.due[c.due.head-1].n)
+	}
 	for !c.due.empty() && len(o.buf) < maxWrite {
-		d := l.due[c.due.head-1]
-		if d.n < l.log.First() {
-			l.slow(c)
-			return
-		}
+		d := l.due[c.due.head-1] // the history keeps what is due
 		if _, isGap := l.log.Gap(d.n); isGap {
 			o.main.at = d.n + 1
 			l.gap(o, c, aGap, d.n)

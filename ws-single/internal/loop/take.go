@@ -16,7 +16,7 @@ const (
 // take appends what Kafka brought to the history and marks its subscribers.
 // While too much is due, it takes nothing.
 func (l *Loop) take() {
-	for marks := 0; marks < maxMarks && len(l.due) < maxDue; {
+	for marks := 0; marks < maxMarks && !l.holding(); {
 		if l.batch == nil {
 			select {
 			case l.batch = <-l.source.Batches():
@@ -35,7 +35,7 @@ func (l *Loop) take() {
 		if l.item == len(l.batch.Items) {
 			l.source.Release(l.batch)
 			l.batch = nil
-			if len(l.waiting) > 0 {
+			if len(l.waiting) > 0 && l.clock.now-l.retriedAt >= retryInterval {
 				l.retryAll()
 			}
 		}

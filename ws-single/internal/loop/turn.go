@@ -9,10 +9,13 @@ import (
 )
 
 const (
-	maxHandled = 512 // inputs a turn
+	maxHandled = 512 // inputs a turn; a resume of many channels takes 50 us
 	maxSweep   = 64  // connections a turn serves
 	maxPulls   = 8   // connections a turn pulls while others are to be served
 )
+
+// maxHandling is how long a turn takes in inputs, about.
+const maxHandling = 2 * time.Millisecond
 
 // Run owns everything until ctx is done, and then resets what connections are
 // left: to drain them first is the caller's to ask for.
@@ -51,7 +54,7 @@ func (l *Loop) turn() bool {
 	l.early = l.early[:0]
 	more := l.handleInputs()
 	l.take()
-	more = l.log.Evict(l.clock.now, maxEvicted) || more
+	more = l.log.Evict(l.clock.now, l.oldestDue(), maxEvicted) || more
 	l.closePaced()
 	l.wheel.turn(l.clock.now, func(t timer) {
 		if c := l.conns[t.ref.slot]; c != nil && c.gen == t.ref.gen && c.wakeAt == t.at {
@@ -70,7 +73,7 @@ func (l *Loop) turn() bool {
 	l.pull(pulls)
 
 	end := time.Now()
-	if l.sample != 0 {
+	if l.sample > 0 { // a record may have none
 		l.stats.latency.observe(max(0, float64(end.UnixMilli()-l.sample)/1000))
 		l.sample = 0
 	}
@@ -78,11 +81,17 @@ func (l *Loop) turn() bool {
 	if since := end.Sub(l.published); since >= time.Second {
 		l.everySecond(end, since)
 	}
-	return more || l.batch != nil || l.pulls.len() > 0 || l.sweeps.len() > 0 && l.flushAt == 0
+	if l.sweeps.len() == 0 {
+		l.flushing = false
+	}
+	return more || l.batch != nil && !l.holding() || l.pulls.len() > 0 || l.sweeps.len() > 0 && l.flushAt == 0
 }
 
 func (l *Loop) handleInputs() bool {
-	for range maxHandled {
+	for i := range maxHandled {
+		if i%32 == 31 && time.Since(l.wall) > maxHandling {
+			return true
+		}
 		select {
 		case in := <-l.inputs:
 			l.handle(&in)
@@ -104,11 +113,8 @@ func (l *Loop) flushDue() bool {
 		l.flushAt = 0
 	case l.flushAt == 0 && !l.flushing:
 		l.flushAt = l.clock.now + max(1, l.o.FlushInterval.Milliseconds())
-	case l.flushAt != 0 && l.clock.now >= l.flushAt:
+	case l.flushAt != 0 && (l.clock.now >= l.flushAt || l.holding()):
 		l.flushAt, l.flushing = 0, true
-	}
-	if l.sweeps.len() == 0 {
-		l.flushing = false
 	}
 	return l.flushing
 }

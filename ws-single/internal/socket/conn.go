@@ -2,7 +2,9 @@ package socket
 
 import (
 	"bufio"
+	"errors"
 	"net"
+	"os"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -30,8 +32,10 @@ type Conn struct {
 
 	// The reading goroutine's own.
 	messageTimeout time.Duration
-	started        bool // the first byte of a frame is here, its end is not
-	inMessage      bool // a data message has begun, so a control frame ends nothing
+	messageBytes   int64 // the limit; 0: none
+	received       int64 // bytes since the message's first
+	started        bool  // the first byte of a frame is here, its end is not
+	inMessage      bool  // a data message has begun, so a control frame ends nothing
 	violation      wire.CloseCode
 	reason         string
 	allowance      *rate.Limiter // of control frames; made by the first
@@ -51,15 +55,32 @@ func (c *Conn) Unread() int { return unread(c.fd) }
 // Read passes on what came. The first byte of a message starts its deadline.
 func (c *Conn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
-	if n > 0 && c.opened && !c.started {
+	if !c.opened {
+		return n, err
+	}
+	if n == 0 && c.started && errors.Is(err, os.ErrDeadlineExceeded) && unread(c.fd) > 0 {
+		// It came in time, and we were late to read it.
+		_ = c.tcp.SetReadDeadline(time.Now().Add(time.Second))
+		n, err = c.Conn.Read(p)
+	}
+	if n > 0 && !c.started {
 		c.begin()
+	}
+	if c.received += int64(n); c.messageBytes > 0 && c.received > 2*c.messageBytes+overhead {
+		return n, errOverhead
 	}
 	return n, err
 }
 
+// overhead is how many bytes of frame headers and control frames a message may
+// have beyond its own: empty fragments cost the client nothing, and us a turn.
+const overhead = 64 << 10
+
+var errOverhead = errors.New("message of too many frames")
+
 // begin starts the deadline of the message whose first byte is here.
 func (c *Conn) begin() {
-	c.started = true
+	c.started, c.received = true, 0
 	_ = c.tcp.SetReadDeadline(time.Now().Add(c.messageTimeout))
 }
 

@@ -11,7 +11,7 @@
 //
 // Who owns what: net/http's goroutine has the connection until the upgrade; the
 // loop has it afterwards and alone writes to it and closes it. The reading
-// goroutine (Conn.Read) is started by the loop and ends when reading fails,
+// goroutine (Conn.Serve) is started by the loop and ends when reading fails,
 // which Close makes it do. A goroutine that waits for room ends with the first
 // room, or with Close.
 package socket

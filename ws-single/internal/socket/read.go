@@ -171,6 +171,8 @@ func (c *Conn) ended(err error) End {
 		return End{Cause: Violated, Code: wire.CloseInvalidUTF8, Reason: "text must be valid UTF-8"}
 	case errors.Is(err, errControlFrames):
 		return End{Cause: Violated, Code: wire.CloseTooManyRequests, Reason: "more than 10 control frames a second"}
+	case errors.Is(err, errOverhead):
+		return End{Cause: Violated, Code: wire.CloseMessageTooBig, Reason: "message of too many frames"}
 	case errors.Is(err, websocket.ErrReadLimit):
 		return End{Cause: Violated, Code: wire.CloseMessageTooBig, Reason: "message over limits.message_bytes"}
 	case c.violation != 0:

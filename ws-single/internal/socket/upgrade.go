@@ -55,6 +55,7 @@ func (u *Upgrader) Upgrade(w http.ResponseWriter, r *http.Request) (*Conn, error
 	c.ws, c.br = ws, h.br
 	c.opened = true
 	ws.SetReadLimit(u.messageBytes)
+	c.messageBytes = u.messageBytes
 	c.limit.leave(c)
 	return c, nil
 }
