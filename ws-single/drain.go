@@ -14,6 +14,8 @@ const (
 	quietBacklog  = 100 * time.Millisecond
 	emptyBacklog  = 5 * time.Second
 	progressEvery = 5 * time.Second
+	// lastWord is for the close frames of those who are left at the timeout.
+	lastWord = time.Second
 )
 
 // startDrain is POST /drain: the same as SIGTERM. It returns how many
@@ -30,9 +32,9 @@ func (s *server) drain(ctx context.Context) {
 	s.draining.Store(true)
 	spread, timeout := s.cfg.DrainSpread, s.cfg.DrainTimeout
 	s.log.Info("draining", "connections", s.loop.Snapshot().Connections, "spread", spread, "timeout", timeout)
-	ctx, cancel := context.WithTimeout(ctx, timeout)
+	ctx, cancel := context.WithTimeout(ctx, timeout+lastWord)
 	defer cancel()
-	emptied := s.loop.Drain(spread, timeout)
+	s.loop.Drain(spread, timeout)
 
 	sleep(ctx, min(acceptWhileDraining, spread))
 	s.refusing.Store(true)
@@ -43,6 +45,7 @@ func (s *server) drain(ctx context.Context) {
 		sleep(ctx, quietBacklog/4)
 	}
 	_ = s.public.Close()
+	emptied := s.loop.Emptied()
 
 	progress := time.NewTicker(progressEvery)
 	defer progress.Stop()

@@ -33,7 +33,7 @@ func (l *Loop) closeAfter(c *conn, code wire.CloseCode, reason string, within ti
 	}
 	if c.closing == finishing {
 		c.closeBy = l.clock.now + within.Milliseconds()
-		l.wake(c, c.closeBy)
+		l.wake(c, max(c.closeBy, l.clock.now+1))
 	}
 }
 
@@ -124,6 +124,9 @@ func (l *Loop) answerClose(c *conn, code wire.CloseCode) {
 func (l *Loop) release(c *conn) {
 	if l.conns[c.slot] != c {
 		return
+	}
+	if c.reset {
+		c.sock.Reset()
 	}
 	_ = c.sock.Close()
 	l.index.Detach(c.subs)

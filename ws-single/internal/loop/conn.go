@@ -55,6 +55,7 @@ type conn struct {
 	closeBy int64
 	code    wire.CloseCode // it closes with
 	reason  string
+	reset   bool // its release drops what was not sent
 
 	commands bucket
 	flood    bucket

@@ -338,7 +338,7 @@ func TestDrain(t *testing.T) {
 		c.subscribe("A.trade")
 		clients = append(clients, c)
 	}
-	emptied := b.loop.Drain(500*time.Millisecond, 5*time.Second)
+	b.loop.Drain(500*time.Millisecond, 5*time.Second)
 	late := b.dial(0, "")
 	b.log.publish("A", 0, "1")
 	for _, c := range clients {
@@ -355,9 +355,44 @@ func TestDrain(t *testing.T) {
 		_ = c.ws.Close()
 	}
 	select {
-	case <-emptied:
+	case <-b.loop.Emptied():
 	case <-time.After(10 * time.Second):
 		t.Fatal("not empty")
+	}
+}
+
+// Who comes after the drain began, to a server with nobody or a few, is told and
+// closed within the same time; a rebalance under way is overtaken.
+func TestDrainClosesLatecomers(t *testing.T) {
+	for _, before := range []int{0, 1} {
+		t.Run(fmt.Sprintf("%d before", before), func(t *testing.T) {
+			b := start(t, testOptions())
+			var clients []*client
+			for range before {
+				clients = append(clients, b.dial(0, ""))
+			}
+			b.loop.Rebalance(before, 0.001, time.Minute)
+			b.loop.Drain(time.Second, 5*time.Second)
+			began := time.Now()
+			for range 6 {
+				clients = append(clients, b.dial(0, ""))
+			}
+			for _, c := range clients {
+				for {
+					if f := c.expect("notice"); string(f.Code) == `"DRAIN"` {
+						break
+					}
+				}
+				if last := c.expectClose(4000); last.Type != "bye" {
+					t.Errorf("last frame %+v", last)
+				}
+				_ = c.ws.Close()
+			}
+			if d := time.Since(began); d > 2*time.Second {
+				t.Errorf("the last was closed after %v, of 1 s", d)
+			}
+			<-b.loop.Emptied()
+		})
 	}
 }
 

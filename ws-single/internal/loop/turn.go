@@ -1,8 +1,10 @@
 package loop
 
 import (
+	"cmp"
 	"context"
 	"runtime"
+	"slices"
 	"time"
 
 	"github.com/adred-codev/ws_poc/ws-single/internal/kit/wire"
@@ -151,22 +153,26 @@ func (l *Loop) everySecond(now time.Time, since time.Duration) {
 	}
 }
 
-// shed closes those furthest behind until about so many bytes are free: what
-// the kernel holds for them.
+// shed closes those furthest behind, for about so many bytes: what the kernel
+// holds for them. They have a moment to take the code; then they are reset, which
+// is what frees the memory.
 func (l *Loop) shed(over int64) {
-	const each = 64 << 10 // a full socket's share, both sides' buffers apart
-	for n := over/each + 1; n > 0; n-- {
-		var furthest *conn
-		for _, c := range l.conns {
-			if c != nil && c.full && c.closing == open && (furthest == nil || l.position(c) < l.position(furthest)) {
-				furthest = c
-			}
+	const (
+		each   = 64 << 10 // a full socket's share
+		most   = 1000     // at once; there is a next sample
+		moment = 1000     // ms
+	)
+	var full []*conn
+	for _, c := range l.conns {
+		if c != nil && c.full && c.closing == open {
+			full = append(full, c)
 		}
-		if furthest == nil {
-			return
-		}
-		l.closeNow(furthest, wire.CloseOverloaded, "server overloaded", true)
-		l.release(furthest)
+	}
+	slices.SortFunc(full, func(a, b *conn) int { return cmp.Compare(l.position(a), l.position(b)) })
+	for _, c := range full[:min(int64(len(full)), over/each+1, most)] {
+		l.closeNow(c, wire.CloseOverloaded, "server overloaded", true)
+		c.reset, c.closeBy = true, l.clock.now+moment
+		l.wake(c, c.closeBy)
 	}
 }
 
@@ -176,7 +182,7 @@ func (l *Loop) stop() {
 	for _, c := range l.conns {
 		if c != nil {
 			c.in.muted.Store(true)
-			c.sock.Reset()
+			c.reset = c.reset || c.closing != closed // a close frame on its way may arrive
 			l.release(c)
 		}
 	}

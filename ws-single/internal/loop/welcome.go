@@ -45,7 +45,6 @@ func (l *Loop) welcome(n *Newcomer) {
 	}
 	l.watchExpiry(c)
 	if l.drain != nil {
-		l.drain.refs = append(l.drain.refs, c.ref)
 		l.warn(c, l.drain)
 	}
 }
