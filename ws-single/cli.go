@@ -103,6 +103,9 @@ func runCommand(ctx context.Context, in invocation, args []string) error {
 // find takes the command from the front of args; without one it is serve.
 func find(args []string) (command, []string, error) {
 	all := commands()
+	if len(args) == 1 && args[0] == "--version" {
+		args = []string{"version"}
+	}
 	if len(args) == 0 || strings.HasPrefix(args[0], "-") {
 		return all[0], args, nil
 	}
@@ -116,6 +119,9 @@ func find(args []string) (command, []string, error) {
 			return c, args[len(words):], nil
 		}
 		names = append(names, c.name)
+	}
+	if args[0] == "config" && (len(args) == 1 || strings.HasPrefix(args[1], "-")) {
+		return command{}, nil, usageError("config: say what to do: config check or config print")
 	}
 	wrong := args[0]
 	if wrong == "config" && len(args) > 1 && !strings.HasPrefix(args[1], "-") {

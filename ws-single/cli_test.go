@@ -83,7 +83,7 @@ func TestWrongCommandLines(t *testing.T) {
 		want    string
 	}{
 		{nil, []string{"start"}, `unknown command "start": the commands are serve, config check, config print, healthcheck, drain, version`},
-		{nil, []string{"config"}, `unknown command "config": the commands are serve, config check, config print, healthcheck, drain, version`},
+		{nil, []string{"config"}, "config: say what to do: config check or config print"},
 		{nil, []string{"config", "chek"}, `unknown command "config chek": the commands are serve, config check, config print, healthcheck, drain, version`},
 		{nil, []string{""}, `unknown command "": the commands are serve, config check, config print, healthcheck, drain, version`},
 		{nil, []string{"--ready"}, "--ready: no such flag; the nearest is --addr"},

@@ -16,7 +16,7 @@ func runConfigCheck(_ context.Context, in invocation) error {
 	}
 	// What only librdkafka can tell, it tells without connecting to anything.
 	if _, err := kafka.New(kafkaConfig(cfg), slog.New(slog.DiscardHandler)); err != nil {
-		return usageError(err.Error())
+		return kafkaError(cfg, err)
 	}
 	for _, w := range cfg.Warnings {
 		_, _ = fmt.Fprintf(in.stderr, "%s: warning: %s\n", version.Name, w)

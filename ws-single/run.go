@@ -9,6 +9,7 @@ import (
 	"net"
 	"runtime"
 	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -56,7 +57,7 @@ func serve(ctx context.Context, cfg *config.Config, log *slog.Logger, _ io.Write
 	// What is wrong with a setting is found before a port is opened.
 	consumer, err := kafka.New(kafkaConfig(cfg), log)
 	if err != nil {
-		return usageError(err.Error())
+		return kafkaError(cfg, err)
 	}
 	guards, err := guard.New(guard.Options{Cores: 1, Limits: guardLimits(cfg)})
 	if err != nil {
@@ -128,6 +129,14 @@ func oneThread(log *slog.Logger) error {
 		return fmt.Errorf("set GOMAXPROCS: it is %d, the event loop needs 1", n)
 	}
 	return nil
+}
+
+// kafkaError says where KAFKA_PROPERTIES was set, if that is what is wrong.
+func kafkaError(cfg *config.Config, err error) error {
+	if why, ok := strings.CutPrefix(err.Error(), "KAFKA_PROPERTIES: "); ok {
+		return cfg.Wrong("KAFKA_PROPERTIES", "%s", why)
+	}
+	return usageError(err.Error())
 }
 
 func portError(setting, addr string, err error) error {

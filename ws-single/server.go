@@ -49,11 +49,11 @@ func (s *server) run(ctx context.Context, inside net.Listener) error {
 	parts.Go(func() error { return s.consumer.Run(work) })
 	parts.Go(func() error { return s.loop.Run(work) })
 	parts.Go(func() error { return s.guard.Run(work) })
-	parts.Go(func() error { s.pauseKafka(work); return nil })
+	parts.Go(func() error { s.watch(work); return nil })
 
 	public := s.httpServer(s.front)
 	public.ReadTimeout = s.cfg.HandshakeTimeout // the body too: a request that never ends holds a half-open place
-	public.SetKeepAlivesEnabled(false) // an idle request connection would count as half open
+	public.SetKeepAlivesEnabled(false)          // an idle request connection would count as half open
 	admin := s.httpServer(s.admin)
 	admin.ReadTimeout = adminTimeout
 	parts.Go(func() error { return served("WS_ADDR", public.Serve(s.guard.Listener(s.public))) })
@@ -98,15 +98,26 @@ func served(setting string, err error) error {
 	return fmt.Errorf("serve %s: %w", setting, err)
 }
 
-// pauseKafka stops and resumes reading as the guard says.
-func (s *server) pauseKafka(ctx context.Context) {
+// watch stops and resumes reading Kafka as the guard says, and logs when the
+// server becomes ready or is not any more.
+func (s *server) watch(ctx context.Context) {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
-	for paused := false; ; {
+	began := time.Now()
+	for paused, ready := false, false; ; {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
+		}
+		if err := s.NotReady(); (err == nil) != ready {
+			ready = err == nil
+			if ready {
+				l := s.loop.Snapshot()
+				s.log.Info("ready", "after", time.Since(began).Round(time.Second), "history_records", l.HistoryRecords)
+			} else {
+				s.log.Warn("not ready", "reason", err)
+			}
 		}
 		// Reading the history at the start takes all the CPU there is: no reason
 		// to stop it.

@@ -120,5 +120,7 @@ func write(w http.ResponseWriter, status int, body any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(body) // a client that is gone reads nothing
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false) // an & in an example stays one
+	_ = e.Encode(body)     // a client that is gone reads nothing
 }

@@ -59,7 +59,7 @@ func TestSingleEnv(t *testing.T) {
 		t.Errorf("got %+v", c)
 	}
 	// What is commented out is the default, the origins aside.
-	want, err := testHost.load("--addr=:3005", "--admin-addr=127.0.0.1:3905")
+	want, err := testHost.load("--addr=:3005", "--admin-addr=127.0.0.1:3905", "--allow-no-origin")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -147,7 +147,7 @@ func Groups() []Group {
 			setting("WS_MEMORY_LIMIT", sizeOrOff(32*mib, 64*tib), "", "memory the process may use; near it those furthest behind are closed with 4004",
 				func(c *Config) *int64 { return &c.MemoryLimit }).
 				derived("the cgroup's limit"),
-			setting("WS_MEASURED_ON", text(), "", "floor and host the limits were measured on, written by `bench capacity`; a start elsewhere warns",
+			setting("WS_MEASURED_ON", text(), "", "`FLOOR@HOST` the limits were measured on (`version --json` shows the host); a start elsewhere warns",
 				func(c *Config) *string { return &c.MeasuredOn }),
 		}},
 		{"Drain", []Setting{

@@ -44,10 +44,10 @@ func (c *Config) derive(h Host) error {
 	if c.MeasuredOn != "" {
 		_, host, ok := strings.Cut(c.MeasuredOn, "@")
 		if !ok || host == "" {
-			return c.Wrong("WS_MEASURED_ON", "not FLOOR@HOST: let bench capacity write it, this host is %s", h.Fingerprint)
+			return c.Wrong("WS_MEASURED_ON", "not FLOOR@HOST; this host is %s", h.Fingerprint)
 		}
 		if host != h.Fingerprint {
-			c.warn("WS_MEASURED_ON names the host %s, this one is %s: what was measured there need not hold here; run bench capacity here", host, h.Fingerprint)
+			c.warn("WS_MEASURED_ON names the host %s, this one is %s: what was measured there need not hold here", host, h.Fingerprint)
 		}
 	}
 	return nil

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -39,6 +40,10 @@ type Handler struct {
 	o        Options
 	mux      *http.ServeMux
 	rejected map[string]*atomic.Uint64 // by reason; the keys are fixed
+
+	mu         sync.Mutex // of what follows
+	unreported int        // refusals since the last line in the log
+	reported   time.Time  // when that was
 }
 
 // New returns the handler.
@@ -72,7 +77,28 @@ func (h *Handler) count(reason string) { h.rejected[reason].Add(1) }
 
 func (h *Handler) refuse(w http.ResponseWriter, r guard.Refusal) {
 	h.count(r.Reason)
+	h.report(r)
 	r.Write(w)
+}
+
+// reportInterval is how often refusals are logged: a line for each would be a
+// line for each handshake of a storm.
+const reportInterval = 10 * time.Second
+
+// report logs the first refusal, and then the newest of each interval with how
+// many there were in it.
+func (h *Handler) report(r guard.Refusal) {
+	h.mu.Lock()
+	h.unreported++
+	n := h.unreported
+	due := time.Since(h.reported) >= reportInterval
+	if due {
+		h.unreported, h.reported = 0, time.Now()
+	}
+	h.mu.Unlock()
+	if due {
+		h.o.Log.Warn("connections refused", "times", n, "reason", r.Reason, "latest", r.Message)
+	}
 }
 
 // upgrade lets a client in, or says why not.

@@ -34,13 +34,14 @@ type replay struct {
 type resumed struct {
 	event  int
 	log    string // as it is called here
+	count  int    // of its partitions
 	from   wire.Position
 	starts []uint64
 }
 
 // own is the client's own position.
 func (e *resumed) own() wire.Position {
-	pos := wire.Position{Log: e.log, At: make([]int64, len(e.starts))}
+	pos := wire.Position{Log: e.log, At: make([]int64, e.count)}
 	for p := range pos.At {
 		pos.At[p] = e.from.Last(int32(p))
 	}
@@ -73,9 +74,10 @@ func (l *Loop) replayPosition(r *replay, event int, at uint64) wire.Position {
 		}
 		if at < r.bound {
 			pos.Log = e.log
-			for len(pos.At) < len(e.starts) {
+			for len(pos.At) < e.count {
 				pos.At = append(pos.At, -1)
 			}
+			pos.At = pos.At[:e.count]
 		}
 		for p, start := range e.starts {
 			if at <= start && p < len(pos.At) {

@@ -71,7 +71,7 @@ func (l *Loop) subscribable(c *conn, cmd *wire.Command) (wire.ErrorCode, string)
 		}
 	}
 	if c.replay != nil || c.awaiting != nil {
-		return wire.Busy, "a replay is not complete: send it again after replay_complete"
+		return wire.Busy, "an earlier replay is not complete: wait for its replay_complete"
 	}
 	return "", ""
 }
@@ -258,7 +258,8 @@ func (l *Loop) beginResume(c *conn, cmd *wire.Command, found []resumed) {
 	r.at = r.bound
 	for i := range found {
 		found[i].starts = l.log.Starts(found[i].event, found[i].from)
-		found[i].log = l.log.Position(found[i].event, r.bound).Log
+		now := l.log.Position(found[i].event, r.bound)
+		found[i].log, found[i].count = now.Log, len(now.At)
 		for _, n := range found[i].starts {
 			r.at = min(r.at, n)
 		}

@@ -172,6 +172,14 @@ func TestEnds(t *testing.T) {
 			}
 			_ = w.Close()
 		}, Violated, wire.CloseMessageTooBig},
+		{"fragments without end and content", func(ws *websocket.Conn) {
+			_, _ = ws.NetConn().Write([]byte{0x01, 0x80, 0, 0, 0, 0})
+			for range 20_000 {
+				if _, err := ws.NetConn().Write([]byte{0x00, 0x80, 0, 0, 0, 0}); err != nil {
+					return
+				}
+			}
+		}, Violated, wire.CloseMessageTooBig},
 		{"first byte and no more", raw(0x81), Violated, wire.CloseTimeout},
 		{"half a message", raw(0x01, 0x81, 0, 0, 0, 0, 'x'), Violated, wire.CloseTimeout},
 		{"message dripped, with pings between", func(ws *websocket.Conn) {
