@@ -45,17 +45,17 @@ func (l *Loop) visit(c *conn) {
 	o := &l.out
 	o.begin(c, l.position(c), l.replayAt(c))
 	l.renderControl(o, c)
-	if c.replay != nil && c.replay.newest > 0 {
+	if c.replay != nil && c.replay.goesFirst() {
 		if !l.pullReplay(o, c) {
 			return
 		}
 	}
-	if c.missed && (c.replay == nil || c.replay.newest == 0 || c.replay.ended) {
+	if c.missed && (c.replay == nil || !c.replay.goesFirst() || c.replay.ended) {
 		if !l.pullMain(o, c) {
 			return
 		}
 	}
-	if c.replay != nil && c.replay.newest == 0 {
+	if c.replay != nil && !c.replay.goesFirst() {
 		if !l.pullReplay(o, c) {
 			return
 		}

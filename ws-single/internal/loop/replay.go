@@ -48,6 +48,11 @@ func (e *resumed) own() wire.Position {
 	return pos
 }
 
+// goesFirst reports whether the replay goes before everything else of its
+// connection: with last, and when nothing of a cursor was recovered, so that there is
+// only its end to be told.
+func (r *replay) goesFirst() bool { return r.newest > 0 || len(r.resumed) == 0 }
+
 // covers reports whether an event comes with the replay. A nil replay covers none.
 func (r *replay) covers(event int) bool {
 	if r == nil {
@@ -99,7 +104,7 @@ func (l *Loop) pullReplay(o *output, c *conn) bool {
 			if o.again.at < l.replayBound(r) {
 				return false
 			}
-			if r.newest > 0 || o.main.at == l.log.Next() {
+			if r.goesFirst() || o.main.at == l.log.Next() {
 				l.renderReplayEnd(o, c)
 			}
 			return true
@@ -149,7 +154,7 @@ func (l *Loop) nextReplayed(o *output, c *conn) (uint64, bool) {
 // replayBound is where the replay ends: where its channels are live from, or
 // the end of the history.
 func (l *Loop) replayBound(r *replay) uint64 {
-	if r.newest > 0 {
+	if r.goesFirst() {
 		return r.bound
 	}
 	return l.log.Next()
