@@ -48,7 +48,16 @@ type loader struct {
 
 func load(t *testing.T, v variant.Variant, stalled int) {
 	tp := makeTopics(t, suite.brokers, 12, "trade", "social")
-	s := start(t, v, tp, settings{"WS_STALL_TIMEOUT": "5s"})
+	// A pong may take longer than a stalled socket needs to fill: otherwise some
+	// of the stalled are closed for their silence, with 4002, before.
+	s := start(t, v, tp, settings{"WS_STALL_TIMEOUT": "5s", "WS_PING_INTERVAL": "60s", "WS_PONG_TIMEOUT": "40s"})
+	t.Cleanup(func() {
+		if t.Failed() {
+			for _, code := range []string{"4001", "4002", "1006"} {
+				t.Logf("closed with %s: %v", code, s.metric(t, "ws_connections_closed_total", "code", code))
+			}
+		}
+	})
 	// Half of the connections hold five of fifty channels with a message a
 	// second each; the other half one pattern with five messages a second.
 	var groups [10][]string
