@@ -153,3 +153,26 @@ func TestPositionOfAStalledClientWhoWantsNothing(t *testing.T) {
 		return
 	}
 }
+
+// When a full socket takes nothing of what was rendered for it, the first entry
+// that is due is still the first: were it a later one, what the history forgets
+// in between would be skipped and nobody told.
+func TestNothingTakenMovesNothing(t *testing.T) {
+	b := start(t, testOptions())
+	c := b.dial(4096, "")
+	c.subscribe("A.trade")
+	next := b.fill("A", 1)
+	b.log.publish("A", 0, pads(next, next+99)...)
+	b.until("taken", func() bool { return b.next() == next-1+100 })
+	var at, first uint64
+	b.ask(func() bool {
+		k := b.loop.conns[0]
+		k.full = false // as if there were room
+		b.loop.visit(k)
+		at, first = k.at, k.first
+		return k.full
+	})
+	if first != at {
+		t.Errorf("it stands at %d, and the first it is due is said to be %d", at, first)
+	}
+}

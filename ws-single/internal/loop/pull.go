@@ -113,7 +113,7 @@ func (l *Loop) nextMain(o *output, c *conn) (uint64, bool) {
 			c.main = l.openMain(c, o.main.at)
 		}
 		n, ok := c.main.Peek()
-		o.main.at, c.first = n, n
+		o.main.at = n
 		if ok {
 			return n, true
 		}

@@ -141,7 +141,7 @@ func (l *Loop) nextReplayed(o *output, c *conn) (uint64, bool) {
 			r.reader = l.openReplay(c, o.again.at)
 		}
 		n, ok := r.reader.Peek()
-		o.again.at, r.first = n, n
+		o.again.at = n
 		if ok {
 			return n, true
 		}
