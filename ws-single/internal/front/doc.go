@@ -14,8 +14,6 @@ package front
 type State interface {
 	// NotReady is nil when the server can serve clients, else why not.
 	NotReady() error
-	// Draining is set from SIGTERM or POST /drain on.
-	Draining() bool
 	// Refusing is set once a draining server takes no more connections.
 	Refusing() bool
 }

@@ -29,12 +29,11 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 type state struct {
-	notReady           error
-	draining, refusing bool
+	notReady error
+	refusing bool
 }
 
 func (s *state) NotReady() error { return s.notReady }
-func (s *state) Draining() bool  { return s.draining }
 func (s *state) Refusing() bool  { return s.refusing }
 
 // noRecords is a loop's source that never has any.
@@ -121,7 +120,7 @@ func TestRefusedBeforeTheUpgrade(t *testing.T) {
 		says   string
 	}{
 		{"not ready", state{notReady: errors.New("no Kafka broker answers")}, none, nil, 503, metric.RejectNotReady, "no Kafka broker"},
-		{"refusing", state{draining: true, refusing: true}, none, nil, 503, metric.RejectDraining, ""},
+		{"refusing", state{refusing: true}, none, nil, 503, metric.RejectDraining, ""},
 		{"origin", state{}, none, http.Header{"Origin": {"https://evil.example"}}, 403, metric.RejectOrigin, "WS_ALLOWED_ORIGINS"},
 		{"no origin", state{}, func(o *Options, _ *guard.Options) {
 			o.Origins, _ = auth.NewOrigins(nil, false)

@@ -153,12 +153,12 @@ func (l *Loop) settle(c *conn, taken int) {
 		case aMessage, aGap:
 			if !main {
 				main = true
-				l.unsent(c, m, &o.main)
+				o.main.back(m)
 			}
 		case aReplayed, aReplayedGap:
 			if !again {
 				again = true
-				l.unsent(c, m, &o.again)
+				o.again.back(m)
 			}
 		}
 	}
@@ -178,9 +178,9 @@ func (l *Loop) settle(c *conn, taken int) {
 	}
 }
 
-// unsent takes a stream back to its first frame that was not taken. What was
+// back takes a stream back to its first frame that was not taken. What was
 // passed over before that frame stays passed over.
-func (l *Loop) unsent(c *conn, m *mark, s *stream) {
+func (s *stream) back(m *mark) {
 	*s = stream{at: m.n, passed: m.passed}
 }
 
