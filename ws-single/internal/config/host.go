@@ -7,6 +7,7 @@ import (
 	"math"
 	"os"
 	"runtime"
+	"strconv"
 	"strings"
 
 	"github.com/KimMachineGun/automemlimit/memlimit"
@@ -72,7 +73,30 @@ func Fingerprint() string {
 			kernel = slug(parts[0] + "." + parts[1])
 		}
 	}
-	return fmt.Sprintf("%s/%d/%s/%s", runtime.GOARCH, runtime.NumCPU(), kernel, cpuModel())
+	return fmt.Sprintf("%s/%d/%s/%s", runtime.GOARCH, onlineCPUs(), kernel, cpuModel())
+}
+
+// onlineCPUs is the host's number of cores, however few of them this process
+// may use: a server that is kept on one is on the same host.
+func onlineCPUs() int {
+	b, err := os.ReadFile("/sys/devices/system/cpu/online") // such as 0-3,8
+	if err != nil {
+		return runtime.NumCPU()
+	}
+	n := 0
+	for part := range strings.SplitSeq(strings.TrimSpace(string(b)), ",") {
+		first, last, isRange := strings.Cut(part, "-")
+		if !isRange {
+			last = first
+		}
+		from, err1 := strconv.Atoi(first)
+		to, err2 := strconv.Atoi(last)
+		if err1 != nil || err2 != nil || to < from {
+			return runtime.NumCPU()
+		}
+		n += to - from + 1
+	}
+	return n
 }
 
 func cpuModel() string {

@@ -157,9 +157,9 @@ func (h *Handler) admitted(w http.ResponseWriter, r *http.Request, place *guard.
 		sock.Refuse(wire.CloseConnectionLimit, wire.CloseConnectionLimit.Reason())
 		return false
 	}
-	name := ulid.Make().String()
-	h.o.Log.Debug("connection opened", "conn", name, "subject", identity.Subject)
-	h.o.Loop.Open(&loop.Newcomer{Sock: sock, Identity: identity, Place: place, Name: name})
+	id := ulid.Make()
+	h.o.Log.Debug("connection opened", "conn", id, "subject", identity.Subject)
+	h.o.Loop.Open(&loop.Newcomer{Sock: sock, Identity: identity, Place: place, ID: id})
 	return true
 }
 
@@ -174,15 +174,19 @@ func (h *Handler) fromAllowed(w http.ResponseWriter, r *http.Request, verified b
 // verifyTimeout bounds how long a handshake waits for a key server.
 const verifyTimeout = 3 * time.Second
 
-// identify says who connects. Without tokens everybody may have everything.
-func (h *Handler) identify(r *http.Request) (auth.Identity, error) {
+// anybody is who connects where no token is needed: everybody may have everything.
+var anybody = &auth.Identity{AllChannels: true}
+
+// identify says who connects.
+func (h *Handler) identify(r *http.Request) (*auth.Identity, error) {
 	if h.o.Verifier == nil {
-		return auth.Identity{AllChannels: true}, nil
+		return anybody, nil
 	}
 	token, _ := auth.Bearer(r)
 	ctx, cancel := context.WithTimeout(r.Context(), verifyTimeout)
 	defer cancel()
-	return h.o.Verifier.Verify(ctx, token)
+	id, err := h.o.Verifier.Verify(ctx, token)
+	return &id, err
 }
 
 // clientAddr is the client's own address, as far as trusted proxies tell it.

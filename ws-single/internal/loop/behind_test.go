@@ -208,3 +208,46 @@ func TestUnsubscribeWhileBehindTakesEffectAtOnce(t *testing.T) {
 		}
 	}
 }
+
+// A pong that waits for a full socket covers what was sent before it, also when
+// the channel is given up meanwhile and its messages leave the history.
+func TestPongThatWaitsCoversWhatWasSent(t *testing.T) {
+	o := testOptions()
+	o.HistoryBytes = 1 << 20
+	b := start(t, o)
+	c := b.dial(4096, "")
+	c.subscribe("A.trade")
+	next := b.fill("A", 1)
+	c.send("heartbeat", nil)
+	c.send("unsubscribe", map[string]any{"channels": []string{"A.trade"}})
+	b.until("both to wait", func() bool {
+		return b.ask(func() bool {
+			for _, c := range b.loop.conns {
+				if c != nil && len(c.control) == 2 {
+					return true
+				}
+			}
+			return false
+		})
+	})
+	for range 200 { // the history is now of others
+		b.log.publish("X", 0, pads(1, 20)...)
+	}
+	b.until("A to leave the history", func() bool {
+		return b.ask(func() bool { return b.loop.log.First() > uint64(next) })
+	})
+	sent := int64(0)
+	for {
+		f := c.read()
+		switch f.Type {
+		case "message":
+			sent++
+		case "pong":
+			if got := f.Cursor["trade"].Last(2); got != sent-1 || f.Sent != uint64(sent) {
+				t.Errorf("after %d messages the pong covers up to offset %d and says %d were sent", sent, got, f.Sent)
+			}
+		case "unsubscription_ack":
+			return
+		}
+	}
+}

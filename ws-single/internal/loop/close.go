@@ -59,7 +59,7 @@ func (l *Loop) closeNow(c *conn, code wire.CloseCode, reason string, bye bool) {
 		b = append(socket.AppendHeader(b, socket.OpText, len(p)), p...)
 	}
 	l.shut(c, code, socket.AppendClose(b, code, reason))
-	l.o.Log.Debug("connection closed", "conn", c.name, "code", int(code), "reason", reason, "sent", c.seq)
+	l.o.Log.Debug("connection closed", "conn", c.id, "code", int(code), "reason", reason, "sent", c.seq)
 }
 
 // shut takes the connection out of everything but its slot, and sends last.

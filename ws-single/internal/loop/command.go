@@ -39,7 +39,7 @@ func (l *Loop) command(c *conn, in *input) {
 
 // allowed applies the command rate. Twice the rate over ten seconds closes.
 func (l *Loop) allowed(c *conn, cmd *wire.Command) bool {
-	rate := float32(l.o.Limits.CommandsPerSecond)
+	rate := int64(l.o.Limits.CommandsPerSecond)
 	if rate == 0 {
 		return true
 	}
@@ -66,16 +66,16 @@ func (l *Loop) refuse(c *conn, cmd *wire.Command, code wire.ErrorCode, message s
 }
 
 func (l *Loop) unsubscribe(c *conn, cmd *wire.Command) {
+	l.dropDue(c)
+	l.freeze(c)
 	if cmd.All {
 		cmd.Patterns = cmd.Patterns[:0]
 		cmd.Channels = cmd.Channels[:0]
 		for p := range c.subs.Patterns() {
 			cmd.Channels = append(cmd.Channels, p.String())
 		}
-		l.dropDue(c)
 		c.subs.Clear()
 	} else {
-		l.dropDue(c)
 		held := cmd.Channels[:0]
 		for i, p := range cmd.Patterns {
 			if c.subs.Has(p) {

@@ -1,6 +1,8 @@
 package loop
 
 import (
+	"github.com/oklog/ulid/v2"
+
 	"github.com/adred-codev/ws_poc/ws-single/internal/auth"
 	"github.com/adred-codev/ws_poc/ws-single/internal/history"
 	"github.com/adred-codev/ws_poc/ws-single/internal/kit/wire"
@@ -25,13 +27,23 @@ type conn struct {
 	// what it is due, a list in Loop.due. One that is pulled has missed
 	// something, or has a replay, or a full socket.
 	due      dueList
-	pulled   bool
-	missed   bool   // it was not sent all from number at on
 	at       uint64 // everything before it was sent, passed over or not wanted
 	first    uint64 // the first entry that is due; at, but after an unsubscribe
 	main     *history.Reader
 	replay   *replay
 	awaiting *awaiting // a subscribe whose cursor is ahead
+
+	// Its state, side by side because small fields apart take eight bytes each.
+	pulled  bool
+	missed  bool  // it was not sent all from number at on
+	full    bool  // its socket has no room, and a goroutine waits for it
+	queued  uint8 // in which of the loop's queues it is
+	pinging bool  // a ping is to go out: without a place in control, which would be made anew for it
+	leaving bool  // it was told that it will be closed
+	closing stage
+	reset   bool           // its release drops what was not sent
+	code    wire.CloseCode // it closes with
+	reason  string
 
 	// What it was sent.
 	seq      uint64 // data messages whose first byte the kernel took
@@ -41,11 +53,6 @@ type conn struct {
 	// Its socket.
 	rest    []byte    // of a frame that the kernel took a part of
 	control []control // frames that are no data, in order
-	full    bool      // no room, and a goroutine waits for it
-
-	queued  uint8 // in which of the loop's queues it is
-	leaving bool  // it was told that it will be closed
-	closing stage
 
 	// Deadlines on the loop's clock, ms; 0: none.
 	wakeAt  int64 // when the wheel looks at it next
@@ -53,18 +60,15 @@ type conn struct {
 	pongBy  int64
 	stallBy int64
 	closeBy int64
-	code    wire.CloseCode // it closes with
-	reason  string
-	reset   bool // its release drops what was not sent
 
 	commands bucket
 	flood    bucket
 	errors   []int64 // when the last ten errors were
 	beatAt   int64   // the last heartbeat that was free
 
-	identity auth.Identity
+	identity *auth.Identity
 	place    Place
-	name     string // as in its welcome
+	id       ulid.ULID // as in its welcome
 }
 
 // stage is how far a close has come.

@@ -13,6 +13,7 @@ type control struct {
 	ack     *wire.SubscriptionAck
 	resumed []resumed // ack: the events that start at the client's own position
 	payload []byte
+	cursor  wire.Cursor // of frames that waited while the subscriptions changed; nil: that of their moment
 }
 
 type controlKind uint8
@@ -21,7 +22,6 @@ const (
 	controlText controlKind = iota // payload is the message
 	controlAck                     // ack, with the cursor of its moment
 	controlBeat                    // the pong to a heartbeat
-	controlPing                    // RFC 6455, section 5.5.2
 	controlPong                    // payload as in the client's ping
 )
 
@@ -69,7 +69,7 @@ func (l *Loop) announce(c *conn, payload []byte) {
 	}
 }
 
-// renderControl renders all control frames; none of them covers what is
+// renderControl renders all control frames, and a ping that is due; none of them covers what is
 // rendered after them.
 func (l *Loop) renderControl(o *output, c *conn) {
 	for i := range c.control {
@@ -79,7 +79,7 @@ func (l *Loop) renderControl(o *output, c *conn) {
 		case controlText:
 			o.text(f.payload)
 		case controlAck:
-			f.ack.Cursor = l.cursor(c, o.main.at, o.again.at)
+			f.ack.Cursor = l.coveredBy(f, o, c)
 			for i := range f.resumed {
 				f.ack.Cursor[l.events[f.resumed[i].event]] = f.resumed[i].own()
 			}
@@ -88,17 +88,38 @@ func (l *Loop) renderControl(o *output, c *conn) {
 		case controlBeat:
 			totals := c.totals()
 			totals.Sent, totals.Replayed = o.seq, totals.Replayed+o.more
-			m := wire.Pong{ID: f.id, TS: l.wall.UnixMilli(), Cursor: l.cursor(c, o.main.at, o.again.at), Totals: totals}
+			m := wire.Pong{ID: f.id, TS: l.wall.UnixMilli(), Cursor: l.coveredBy(f, o, c), Totals: totals}
 			l.text = m.Append(l.text[:0])
 			o.text(l.text)
-		case controlPing:
-			o.buf = socket.AppendHeader(o.buf, socket.OpPing, 0)
-			c.pongBy = after(l.clock.now, l.o.PongTimeout)
-			l.wake(c, c.pongBy)
-			c.sock.Heard()
 		case controlPong:
 			o.buf = socket.AppendHeader(o.buf, socket.OpPong, len(f.payload))
 			o.buf = append(o.buf, f.payload...)
+		}
+	}
+	if c.pinging {
+		o.mark(aPing, 0, 0)
+		o.buf = socket.AppendHeader(o.buf, socket.OpPing, 0) // RFC 6455, section 5.5.2
+		c.pongBy = after(l.clock.now, l.o.PongTimeout)
+		l.wake(c, c.pongBy)
+		c.sock.Heard()
+	}
+}
+
+// coveredBy is the cursor of a frame that goes out now.
+func (l *Loop) coveredBy(f *control, o *output, c *conn) wire.Cursor {
+	if f.cursor != nil {
+		return f.cursor
+	}
+	return l.cursor(c, o.main.at, o.again.at)
+}
+
+// freeze gives the frames that wait the cursor of this moment, before the
+// subscriptions change. They go out before the answer that tells of the change,
+// and what is no longer wanted is passed over without having been sent.
+func (l *Loop) freeze(c *conn) {
+	for i := range c.control {
+		if f := &c.control[i]; f.cursor == nil && (f.kind == controlBeat || f.kind == controlAck) {
+			f.cursor = l.cursor(c, l.position(c), l.replayAt(c))
 		}
 	}
 }

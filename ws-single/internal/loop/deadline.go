@@ -108,7 +108,8 @@ func (l *Loop) ping(c *conn, now int64) {
 		return
 	}
 	c.pingAt = after(now, l.o.PingInterval)
-	l.reply(c, control{kind: controlPing})
+	c.pinging = true
+	l.flush(c)
 }
 
 // tooFarBehind is the rule of WS_MAX_BEHIND, for connections that are not in a

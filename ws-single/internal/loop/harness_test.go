@@ -127,12 +127,12 @@ func start(t testing.TB, o Options) *bench {
 		if err != nil {
 			return
 		}
-		id := auth.Identity{AllChannels: true}
+		id := &auth.Identity{AllChannels: true}
 		if s := r.URL.Query().Get("expires_ms"); s != "" {
 			ms, _ := strconv.Atoi(s)
 			id.Subject, id.Expires = "sub", time.Now().Add(time.Duration(ms)*time.Millisecond)
 		}
-		b.loop.Open(&Newcomer{Sock: c, Identity: id, Place: noPlace{}, Name: "conn"})
+		b.loop.Open(&Newcomer{Sock: c, Identity: id, Place: noPlace{}})
 	})}
 	var running sync.WaitGroup
 	running.Go(func() { _ = b.loop.Run(ctx) })

@@ -19,7 +19,7 @@ type input struct {
 	payload []byte
 	end     socket.End
 	newcome *Newcomer
-	who     auth.Identity
+	who     *auth.Identity
 	run     func()
 }
 
@@ -64,8 +64,9 @@ func (s *sink) Text(p []byte) {
 	in := input{kind: inCommand, ref: s.ref, cmd: cmd, err: err}
 	if err == nil && cmd.Type == wire.TypeAuth && s.loop.o.Verify != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), verifyTimeout)
-		in.who, in.err = s.loop.o.Verify(ctx, cmd.Token)
+		who, err := s.loop.o.Verify(ctx, cmd.Token)
 		cancel()
+		in.who, in.err = &who, err
 		in.cmd.Token = ""
 	}
 	s.loop.put(in)

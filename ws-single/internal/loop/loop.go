@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/oklog/ulid/v2"
+
 	"github.com/adred-codev/ws_poc/ws-single/internal/auth"
 	"github.com/adred-codev/ws_poc/ws-single/internal/channel"
 	"github.com/adred-codev/ws_poc/ws-single/internal/history"
@@ -53,9 +55,9 @@ type Place interface{ Release() }
 // Newcomer is an upgraded connection for the loop to take over.
 type Newcomer struct {
 	Sock     *socket.Conn
-	Identity auth.Identity
+	Identity *auth.Identity // never changed: connections may share one
 	Place    Place
-	Name     string // as in welcome and logs
+	ID       ulid.ULID // as in welcome and logs
 }
 
 // Loop owns the delivery path. Make one with New, run it with Run.

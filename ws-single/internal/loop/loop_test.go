@@ -309,7 +309,7 @@ func TestTokenExpires(t *testing.T) {
 
 func TestSilentClientIsClosed(t *testing.T) {
 	o := testOptions()
-	o.PingInterval, o.PongTimeout = 200*time.Millisecond, 300*time.Millisecond
+	o.PingInterval, o.PongTimeout = 400*time.Millisecond, 300*time.Millisecond
 	b := start(t, o)
 	silent, alive := b.dial(0, ""), b.dial(0, "")
 	silent.ws.SetPingHandler(func(string) error { return nil })

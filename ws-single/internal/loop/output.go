@@ -34,6 +34,7 @@ type what uint8
 
 const (
 	aControl what = iota
+	aPing
 	aMessage
 	aGap
 	aReplayed
@@ -120,6 +121,8 @@ func (l *Loop) settle(c *conn, taken int) {
 		switch m.what {
 		case aControl:
 			c.control = c.control[1:]
+		case aPing:
+			c.pinging = false
 		case aMessage:
 			c.seq++
 			l.stats.Sent++

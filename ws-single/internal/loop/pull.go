@@ -63,7 +63,7 @@ func (l *Loop) visit(c *conn) {
 	if !l.send(c) {
 		return
 	}
-	if c.missed || c.replay != nil || len(c.control) > 0 {
+	if c.missed || c.replay != nil || len(c.control) > 0 || c.pinging {
 		l.toPulls(c)
 		return
 	}

@@ -23,23 +23,18 @@ func (q *queue) pop() uint32 {
 
 func (q *queue) len() int { return len(q.slots) - q.head }
 
-// bucket is a token bucket on the loop's clock.
-type bucket struct {
-	tokens float32
-	at     int64 // ms
-}
+// bucket is a token bucket on the loop's clock, kept as the time when it is full
+// again, us.
+type bucket int64
 
 // take takes one token of a bucket that fills at rate tokens a second up to burst.
-func (b *bucket) take(now int64, rate, burst float32) bool {
-	if b.at == 0 {
-		b.tokens = burst
-	} else {
-		b.tokens = min(burst, b.tokens+float32(now-b.at)/1000*rate)
-	}
-	b.at = now
-	if b.tokens < 1 {
+func (b *bucket) take(now, rate, burst int64) bool {
+	every := bucket(1_000_000 / rate)
+	present := bucket(now * 1000)
+	full := max(*b, present) + every
+	if full-present > every*bucket(burst) {
 		return false
 	}
-	b.tokens--
+	*b = full
 	return true
 }

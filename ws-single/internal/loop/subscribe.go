@@ -236,6 +236,7 @@ func (l *Loop) begin(c *conn, cmd *wire.Command, found []resumed, lost []string)
 		l.pullFrom(c)
 	}
 	l.closeReaders(c)
+	l.freeze(c)
 	c.subs.Add(cmd.Patterns)
 	l.look(c)
 	ack.Count = c.subs.Count()

@@ -20,7 +20,7 @@ func (l *Loop) welcome(n *Newcomer) {
 	}
 	r := ref{slot: slot, gen: l.gens[slot]}
 	c := &conn{
-		ref: r, sock: n.Sock, identity: n.Identity, place: n.Place, name: n.Name,
+		ref: r, sock: n.Sock, identity: n.Identity, place: n.Place, id: n.ID,
 		subs: l.index.Attach(slot),
 		in:   &sink{loop: l, ref: r},
 	}
@@ -32,7 +32,7 @@ func (l *Loop) welcome(n *Newcomer) {
 	l.started.Go(func() { sock.Serve(in) })
 
 	m := wire.Welcome{
-		Conn: n.Name, Server: l.o.Server, Version: l.o.Version,
+		Conn: n.ID.String(), Server: l.o.Server, Version: l.o.Version,
 		HeartbeatMS: l.heartbeat().Milliseconds(), Limits: l.o.Limits,
 	}
 	l.reply(c, control{kind: controlText, payload: m.Append(nil)})

@@ -91,10 +91,10 @@ func (l *Listener) Accept() (net.Conn, error) {
 		return nil, err
 	}
 	l.accepted.Store(time.Now().UnixNano())
-	tcp := nc.(*net.TCPConn)
-	c := &Conn{Conn: nc, tcp: tcp, limit: l.halfOpen, messageTimeout: l.options.MessageTimeout}
-	if c.raw, err = tcp.SyscallConn(); err == nil {
-		err = c.raw.Control(func(fd uintptr) { c.fd = int(fd) })
+	c := &Conn{TCPConn: nc.(*net.TCPConn), listener: l}
+	raw, err := c.SyscallConn()
+	if err == nil {
+		err = raw.Control(func(fd uintptr) { c.fd = int32(fd) })
 	}
 	if err != nil {
 		_ = c.Close()

@@ -1,15 +1,11 @@
 package socket
 
 import (
-	"errors"
 	"io"
-	"net"
 	"sync"
 	"time"
-	"unicode/utf8"
 
-	"github.com/gorilla/websocket"
-	"golang.org/x/time/rate"
+	"golang.org/x/sys/unix"
 
 	"github.com/adred-codev/ws_poc/ws-single/internal/kit/wire"
 )
@@ -45,13 +41,6 @@ const (
 	Violated                // the client broke a rule and is to be closed with Code
 )
 
-// More control frames than this, and the client is closed (protocol.md,
-// section 6: more than 10 a second over 10 seconds).
-const (
-	controlRate  = 10
-	controlBurst = 10 * controlRate
-)
-
 // A client that broke a rule is read on and ignored for so long and so much,
 // until it has seen the close frame and hangs up: closing a socket with unread
 // bytes resets it, and the frame would be lost.
@@ -60,126 +49,106 @@ const (
 	lingerBytes   = 16 << 20
 )
 
-var (
-	errInvalidUTF8   = errors.New("text is not valid UTF-8")
-	errControlFrames = errors.New("too many control frames")
-)
-
 // Serve is the connection's reading goroutine; it returns after the last End.
 // The loop starts it after the upgrade, and stops it with Close.
+//
+// All it does is wait, so that it needs no more than the 2 KiB of stack it
+// starts with: reading needs 4, and a stack that has grown to that stays so.
+// Therefore what came is read by another goroutine, which lives no longer.
 func (c *Conn) Serve(sink Sink) {
-	c.ws.SetPingHandler(func(payload string) error {
-		if err := c.control(); err != nil {
-			return err
+	w := waiter{event: unix.POLLIN, pongs: c}
+	if w.bind(c) == nil {
+		for w.wait() {
+			if !c.read(sink) {
+				return
+			}
 		}
-		sink.Ping([]byte(payload))
-		return nil
-	})
-	c.ws.SetPongHandler(func(string) error { return c.control() })
-	c.ws.SetCloseHandler(func(int, string) error { return nil })
-
-	end := c.ended(c.readMessages(sink))
-	sink.End(end)
-	if end.Cause != Violated {
-		return
 	}
-	_ = c.tcp.SetReadDeadline(time.Now().Add(lingerTimeout))
-	_, _ = io.CopyN(io.Discard, c.tcp, lingerBytes)
 	sink.End(End{Cause: Gone})
 }
 
-func (c *Conn) readMessages(sink Sink) error {
-	for {
-		kind, r, err := c.ws.NextReader()
-		if err != nil {
-			return err
-		}
-		c.inMessage = true
-		c.heard.Store(true)
-		buf := buffers.Get().(*[]byte)
-		p, err := readAll((*buf)[:0], r)
-		if err == nil {
-			c.inMessage = false
-			c.heard.Store(true)
-			c.finish()
-			switch {
-			case kind == websocket.BinaryMessage:
-				sink.Binary(p)
-			case !utf8.Valid(p):
-				err = errInvalidUTF8
-			default:
-				sink.Text(p)
-			}
-		}
-		if cap(p) <= keepBuffer {
-			*buf = p
-			buffers.Put(buf)
-		}
-		if err != nil {
-			return err
-		}
-	}
+// read reads what there is, and the rest of what has begun, on a goroutine of
+// its own. It reports whether more may come. It does not allocate: every
+// connection answers a ping now and then.
+func (c *Conn) read(sink Sink) (more bool) {
+	v := visits.Get().(*visit)
+	v.conn, v.sink, v.more = c, sink, false
+	v.done.Add(1)
+	go v.run()
+	v.done.Wait()
+	more = v.more
+	v.conn, v.sink = nil, nil
+	visits.Put(v)
+	return more
 }
 
-// Buffers are shared by all readers: an idle connection holds none.
-var buffers = sync.Pool{New: func() any { b := make([]byte, 0, 1024); return &b }}
-
-const keepBuffer = 16 << 10
-
-// readAll is io.ReadAll into a buffer that is used again.
-func readAll(b []byte, r io.Reader) ([]byte, error) {
-	for {
-		if len(b) == cap(b) {
-			b = append(b, 0)[:len(b)]
-		}
-		n, err := r.Read(b[len(b):cap(b)])
-		b = b[:len(b)+n]
-		if err == io.EOF {
-			return b, nil
-		}
-		if err != nil {
-			return b, err
-		}
-	}
+// visit is one call of read, to be used again.
+type visit struct {
+	conn *Conn
+	sink Sink
+	more bool
+	done sync.WaitGroup
+	run  func() // the method read, bound once
 }
 
-// control takes note of a ping or pong.
-func (c *Conn) control() error {
-	c.heard.Store(true)
-	if !c.inMessage {
-		c.finish()
+var visits = sync.Pool{New: func() any {
+	v := &visit{}
+	v.run = v.read
+	return v
+}}
+
+// read reads with a borrowed reader.
+func (v *visit) read() {
+	defer v.done.Done()
+	growStack(0)
+	r := v.conn.upgrader.readers.Get().(*reader)
+	r.borrowed = borrowed{conn: v.conn, sink: v.sink, waited: true}
+	if err := r.messages(); err != nil {
+		v.conn.end(v.sink, r.ended(err))
+		return
 	}
-	if c.allowance == nil {
-		c.allowance = rate.NewLimiter(controlRate, controlBurst)
+	r.borrowed = borrowed{}
+	v.conn.upgrader.readers.Put(r)
+	v.more = true
+}
+
+// growStack makes the goroutine's stack as large as reading needs it, while
+// there is little on it: deep within gorilla the copy takes 1 us more.
+//
+//go:noinline
+func growStack(i int) byte {
+	var room [2 << 10]byte
+	return room[i]
+}
+
+// end says why there will be no more messages.
+func (c *Conn) end(sink Sink, e End) {
+	sink.End(e)
+	if e.Cause != Violated {
+		return
 	}
-	if !c.allowance.Allow() {
+	_ = c.SetReadDeadline(time.Now().Add(lingerTimeout))
+	_, _ = io.CopyN(io.Discard, c.TCPConn, lingerBytes)
+	sink.End(End{Cause: Gone})
+}
+
+// More control frames than this, and the client is closed (protocol.md,
+// section 6: more than 10 a second over 10 seconds).
+const (
+	controlEvery = time.Second / 10
+	controlFill  = 10 * time.Second
+)
+
+// allow takes a control frame off the allowance, which is kept as the time when
+// it is full again.
+func (c *Conn) allow() error {
+	now := time.Since(began)
+	full := max(c.allowed, now) + controlEvery
+	if full-now > controlFill {
 		return errControlFrames
 	}
+	c.allowed = full
 	return nil
 }
 
-// ended says what an error of reading means.
-func (c *Conn) ended(err error) End {
-	var peer *websocket.CloseError
-	var netErr net.Error // gorilla keeps of a deadline's error only that it is a timeout
-	switch {
-	case errors.As(err, &peer) && peer.Code == int(Abnormal): // gorilla's word for an unexpected EOF
-		return End{Cause: Gone}
-	case errors.As(err, &peer):
-		return End{Cause: PeerClosed, Code: wire.CloseCode(peer.Code), Reason: peer.Text}
-	case errors.Is(err, errInvalidUTF8):
-		return End{Cause: Violated, Code: wire.CloseInvalidUTF8, Reason: "text must be valid UTF-8"}
-	case errors.Is(err, errControlFrames):
-		return End{Cause: Violated, Code: wire.CloseTooManyRequests, Reason: "more than 10 control frames a second"}
-	case errors.Is(err, errOverhead):
-		return End{Cause: Violated, Code: wire.CloseMessageTooBig, Reason: "message of too many frames"}
-	case errors.Is(err, websocket.ErrReadLimit):
-		return End{Cause: Violated, Code: wire.CloseMessageTooBig, Reason: "message over limits.message_bytes"}
-	case c.violation != 0:
-		return End{Cause: Violated, Code: c.violation, Reason: c.reason}
-	case errors.As(err, &netErr) && netErr.Timeout():
-		return End{Cause: Violated, Code: wire.CloseTimeout, Reason: "message not finished in time"}
-	default:
-		return End{Cause: Gone}
-	}
-}
+var began = time.Now()

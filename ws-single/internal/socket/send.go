@@ -1,7 +1,6 @@
 package socket
 
 import (
-	"net"
 	"syscall"
 	"unsafe"
 
@@ -35,37 +34,25 @@ func (c *Conn) Send(b []byte) (int, error) {
 
 // AwaitRoom blocks until the socket has room or is closed. It is a goroutine of
 // its own, one at a time a connection; it writes nothing.
-//
-// RawConn.Write forgets a readiness that came before it, so the first call looks
-// for itself, and the look is what makes the kernel report the next one.
 func (c *Conn) AwaitRoom() error {
-	first := true
-	return c.raw.Write(func(fd uintptr) bool {
-		if !first {
-			return true
-		}
-		first = false
-		return writable(int(fd))
-	})
-}
-
-func writable(fd int) bool {
-	p := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}}
-	n, err := unix.Poll(p, 0)
-	return err == nil && n == 1
+	w := waiter{event: unix.POLLOUT}
+	if err := w.bind(c); err != nil {
+		return err
+	}
+	return w.raw.Write(w.look)
 }
 
 // LiftLowWater lets the kernel take what is left to say to a full socket: the
 // rest of a frame and the close frame. The loop only.
 func (c *Conn) LiftLowWater() {
-	_ = unix.SetsockoptInt(c.fd, unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, 1<<30)
+	_ = unix.SetsockoptInt(int(c.fd), unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, 1<<30)
 }
 
 // CloseWrite ends the sending side; what the kernel took is still delivered.
-func (c *Conn) CloseWrite() { _ = c.tcp.CloseWrite() }
+func (c *Conn) CloseWrite() { _ = c.TCPConn.CloseWrite() }
 
 // Reset makes Close drop what is unsent and reset the connection.
-func (c *Conn) Reset() { _ = c.tcp.SetLinger(0) }
+func (c *Conn) Reset() { _ = c.SetLinger(0) }
 
 func unread(fd int) int {
 	n, err := unix.IoctlGetInt(fd, unix.TIOCINQ)
@@ -74,5 +61,3 @@ func unread(fd int) int {
 	}
 	return n
 }
-
-var _ net.Conn = (*Conn)(nil)

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -222,10 +223,70 @@ func TestIdleConnectionHasNoDeadline(t *testing.T) {
 	until(t, "both", func() bool { return sink.all() == "text a, text b" })
 }
 
+// TestFramesInTwoParts cuts a stream of all kinds of frames in two, everywhere:
+// at each place something else is left to read, or nothing.
+func TestFramesInTwoParts(t *testing.T) {
+	c, sink, ws := open(t, options(), 1000)
+	var stream []byte
+	frame := func(first byte, payload string) {
+		stream = append(append(stream, first, 0x80|byte(len(payload)), 0, 0, 0, 0), payload...)
+	}
+	frame(0x81, "one")
+	frame(0x8a, "")
+	frame(0x81, "")
+	frame(0x01, "tw")
+	frame(0x89, "in")
+	frame(0x80, "o")
+	frame(0x82, "three")
+	frame(0x89, "out")
+	const want = "text one, text , ping in, text two, binary three, ping out"
+	for cut := range stream {
+		c.allowed = 0 // of control frames; nothing is being read
+		_, _ = ws.NetConn().Write(stream[:cut])
+		time.Sleep(time.Millisecond)
+		_, _ = ws.NetConn().Write(stream[cut:])
+		until(t, fmt.Sprintf("all, cut at %d, after %q", cut, sink.all()), func() bool { return sink.all() == want })
+		idle(t)
+		sink.said = nil
+	}
+}
+
+// TestIdleConnectionHasNoReader is why an idle connection is small.
+func TestIdleConnectionHasNoReader(t *testing.T) {
+	_, sink, ws := open(t, options(), 1000)
+	for _, frames := range [][]byte{
+		{0x81, 0x81, 0, 0, 0, 0, 'a'},
+		{0x89, 0x80, 0, 0, 0, 0},
+		{0x8a, 0x80, 0, 0, 0, 0},
+		{0x01, 0x80, 0, 0, 0, 0, 0x8a, 0x80, 0, 0, 0, 0, 0x80, 0x80, 0, 0, 0, 0},
+		{0x8a, 0x80, 0, 0, 0, 0, 0x81, 0x81, 0, 0, 0, 0, 'b'},
+	} {
+		before := sink.all()
+		_, _ = ws.NetConn().Write(frames[:len(frames)-1])
+		until(t, "a reader", reading)
+		_, _ = ws.NetConn().Write(frames[len(frames)-1:])
+		idle(t)
+		if frames[0] != 0x8a && sink.all() == before {
+			t.Errorf("% x was not heard", frames)
+		}
+	}
+}
+
+// idle waits until nothing is read by any connection.
+func idle(t *testing.T) {
+	t.Helper()
+	until(t, "reading to end", func() bool { return !reading() })
+}
+
+func reading() bool {
+	stacks := make([]byte, 1<<20)
+	return bytes.Contains(stacks[:runtime.Stack(stacks, true)], []byte("socket.(*reader).messages("))
+}
+
 func TestKernelIsBounded(t *testing.T) {
 	c, _, _ := open(t, options(), 1000)
 	for option, want := range map[int]int{unix.TCP_NOTSENT_LOWAT: notSentLowWater, unix.TCP_USER_TIMEOUT: 11_000} {
-		if got, err := unix.GetsockoptInt(c.fd, unix.IPPROTO_TCP, option); err != nil || got != want {
+		if got, err := unix.GetsockoptInt(int(c.fd), unix.IPPROTO_TCP, option); err != nil || got != want {
 			t.Errorf("option %d is %d, %v, want %d: accepted sockets inherit it", option, got, err, want)
 		}
 	}
@@ -355,5 +416,30 @@ func TestRefuse(t *testing.T) {
 	var closed *websocket.CloseError
 	if _, _, err := ws.ReadMessage(); !errors.As(err, &closed) || closed.Code != 4501 || closed.Text != "token expired" {
 		t.Fatal(err)
+	}
+}
+
+// A pong that comes alone is taken by who waits; it counts, and bounds hold, as if a reader had read it.
+func TestLonePongs(t *testing.T) {
+	c, sink, ws := open(t, options(), 1000)
+	pong := []byte{0x8a, 0x80, 1, 2, 3, 4}
+	for range 5 {
+		c.Heard()
+		_, _ = ws.NetConn().Write(pong)
+		until(t, "a pong to be heard", c.Heard)
+	}
+	if allocs := testing.AllocsPerRun(20, func() {
+		_, _ = ws.NetConn().Write(pong)
+		until(t, "a pong to be heard", c.Heard)
+	}); allocs > 1 { // of the test's own
+		t.Errorf("%v allocations a pong", allocs)
+	}
+	_, _ = ws.NetConn().Write([]byte{0x81, 0x81, 0, 0, 0, 0, 'a'})
+	until(t, "the text", func() bool { return sink.all() == "text a" })
+	for range 200 {
+		_, _ = ws.NetConn().Write(pong)
+	}
+	if e := <-sink.ends; e.Cause != Violated || e.Code != wire.CloseTooManyRequests {
+		t.Errorf("after 200 pongs at once: %+v", e)
 	}
 }

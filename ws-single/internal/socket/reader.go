@@ -1,0 +1,250 @@
+package socket
+
+import (
+	"bufio"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"time"
+	"unicode/utf8"
+
+	"github.com/gorilla/websocket"
+
+	"github.com/adred-codev/ws_poc/ws-single/internal/kit/wire"
+)
+
+// reader reads a connection's frames with gorilla, and then another's: between
+// two messages gorilla keeps nothing of a connection, so an idle one needs no
+// reader.
+//
+// It is the net.Conn that gorilla sees. Write notes the close frame gorilla wants
+// to send and does nothing else: written through, a pong or a close frame would
+// land in the middle of a frame of which the loop has sent one half.
+type reader struct {
+	net.Conn // nil: of the rest gorilla uses nothing
+	ws       *websocket.Conn
+	br       *bufio.Reader // gorilla reads through it; tells what is left over
+	limit    int64         // bytes of a message; 0: none
+	message  []byte        // the last one's buffer
+	borrowed
+}
+
+// borrowed is a reader's state of the connection that has it.
+type borrowed struct {
+	conn      *Conn
+	sink      Sink
+	waited    bool      // for what is read next: reading will not block
+	paused    bool      // gorilla was given a pause
+	started   bool      // the first byte of a frame is here, its end is not
+	inMessage bool      // a data message has begun, so a control frame ends nothing
+	since     time.Time // when the message's first byte came
+	received  int64     // bytes since then
+	deadline  bool      // one is set
+	violation wire.CloseCode
+	reason    string
+}
+
+const (
+	// readBuffer is gorilla's. Commands are short, and a larger message is read
+	// past it.
+	readBuffer = 512
+	// keepMessage is how large a buffer may be to be used again.
+	keepMessage = 16 << 10
+	// overhead is how many bytes of frame headers and control frames a message
+	// may have beyond its own: empty fragments cost the client nothing, and us a
+	// turn.
+	overhead = 64 << 10
+)
+
+// newReader makes a reader of messages of at most limit bytes. gorilla makes
+// what reads only in a handshake; this one is with nobody.
+func newReader(u *websocket.Upgrader, limit int64) *reader {
+	r := &reader{limit: limit}
+	r.br = bufio.NewReaderSize(r, readBuffer)
+	var err error
+	if r.ws, err = u.Upgrade(nobody{reader: r}, nobodys, nil); err != nil {
+		panic("socket: gorilla refuses its own handshake: " + err.Error())
+	}
+	r.ws.SetReadLimit(limit)
+	r.ws.SetPingHandler(func(payload string) error {
+		if err := r.control(); err != nil {
+			return err
+		}
+		r.sink.Ping([]byte(payload))
+		return nil
+	})
+	r.ws.SetPongHandler(func(string) error { return r.control() })
+	r.ws.SetCloseHandler(func(int, string) error { return nil })
+	return r
+}
+
+// nobody is who a new reader shakes hands with.
+type nobody struct {
+	http.ResponseWriter
+	reader *reader
+}
+
+var nobodys = &http.Request{Method: http.MethodGet, Header: http.Header{
+	"Connection": {"Upgrade"}, "Upgrade": {"websocket"},
+	"Sec-Websocket-Version": {"13"}, "Sec-Websocket-Key": {"AAAAAAAAAAAAAAAAAAAAAA=="},
+}}
+
+func (n nobody) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	return n.reader, bufio.NewReadWriter(n.reader.br, bufio.NewWriter(nil)), nil
+}
+
+// messages hands over messages until there is none, whole or begun; then it
+// returns nil. After an error the reader is of no more use.
+func (r *reader) messages() error {
+	for {
+		kind, m, err := r.ws.NextReader()
+		if err != nil || r.paused {
+			return err
+		}
+		r.inMessage = true
+		r.conn.heard.Store(true)
+		p, err := readAll(r.message[:0], m)
+		if cap(p) <= keepMessage {
+			r.message = p
+		}
+		if err != nil {
+			return err
+		}
+		r.inMessage = false
+		r.conn.heard.Store(true)
+		r.finish()
+		switch {
+		case kind == websocket.BinaryMessage:
+			r.sink.Binary(p)
+		case !utf8.Valid(p):
+			return errInvalidUTF8
+		default:
+			r.sink.Text(p)
+		}
+	}
+}
+
+// pause is an empty message that gorilla gets in the client's place, so that it
+// returns: its errors are for ever.
+var pause = []byte{fin | byte(OpText), 0x80, 0, 0, 0, 0}
+
+// Read gives gorilla what came, and a pause where a message would begin for
+// which nobody has waited. A message that is not whole has a deadline.
+func (r *reader) Read(p []byte) (int, error) {
+	switch {
+	case r.started:
+		if !r.deadline {
+			r.setDeadline(r.since.Add(r.conn.listener.options.MessageTimeout))
+		}
+	case r.waited:
+		r.waited = false
+	default:
+		r.paused = true
+		return copy(p, pause), nil
+	}
+	n, err := r.conn.TCPConn.Read(p)
+	if n == 0 && r.deadline && errors.Is(err, os.ErrDeadlineExceeded) && r.conn.Unread() > 0 {
+		// It came in time, and we were late to read it.
+		r.setDeadline(time.Now().Add(time.Second))
+		n, err = r.conn.TCPConn.Read(p)
+	}
+	if n > 0 && !r.started {
+		r.begin()
+	}
+	if r.received += int64(n); r.limit > 0 && r.received > 2*r.limit+overhead {
+		return n, errOverhead
+	}
+	return n, err
+}
+
+func (r *reader) setDeadline(t time.Time) {
+	r.deadline = !t.IsZero()
+	_ = r.conn.SetReadDeadline(t)
+}
+
+// begin notes the first byte of a message.
+func (r *reader) begin() { r.started, r.since, r.received = true, time.Now(), 0 }
+
+// finish notes the last one's. A next message may have begun in the same read.
+func (r *reader) finish() {
+	r.started = false
+	if r.deadline {
+		r.setDeadline(time.Time{})
+	}
+	if r.br.Buffered() > 0 {
+		r.begin()
+	}
+}
+
+// control takes note of a ping or pong.
+func (r *reader) control() error {
+	r.conn.heard.Store(true)
+	if !r.inMessage {
+		r.finish()
+	}
+	return r.conn.allow()
+}
+
+// Write notes a close frame.
+func (r *reader) Write(p []byte) (int, error) {
+	if code, reason, ok := parseClose(p); ok {
+		r.violation, r.reason = code, reason
+	}
+	return len(p), nil
+}
+
+// SetDeadline does nothing, and neither does SetWriteDeadline: a deadline would
+// wake the goroutine that waits for room.
+func (r *reader) SetDeadline(time.Time) error      { return nil }
+func (r *reader) SetWriteDeadline(time.Time) error { return nil }
+
+// readAll is io.ReadAll into a buffer that is used again.
+func readAll(b []byte, r io.Reader) ([]byte, error) {
+	for {
+		if len(b) == cap(b) {
+			b = append(b, 0)[:len(b)]
+		}
+		n, err := r.Read(b[len(b):cap(b)])
+		b = b[:len(b)+n]
+		if err == io.EOF {
+			return b, nil
+		}
+		if err != nil {
+			return b, err
+		}
+	}
+}
+
+// ended says what an error of reading means.
+func (r *reader) ended(err error) End {
+	var peer *websocket.CloseError
+	var netErr net.Error // gorilla keeps of a deadline's error only that it is a timeout
+	switch {
+	case errors.As(err, &peer) && peer.Code == int(Abnormal): // gorilla's word for an unexpected EOF
+		return End{Cause: Gone}
+	case errors.As(err, &peer):
+		return End{Cause: PeerClosed, Code: wire.CloseCode(peer.Code), Reason: peer.Text}
+	case errors.Is(err, errInvalidUTF8):
+		return End{Cause: Violated, Code: wire.CloseInvalidUTF8, Reason: "text must be valid UTF-8"}
+	case errors.Is(err, errControlFrames):
+		return End{Cause: Violated, Code: wire.CloseTooManyRequests, Reason: "more than 10 control frames a second"}
+	case errors.Is(err, errOverhead):
+		return End{Cause: Violated, Code: wire.CloseMessageTooBig, Reason: "message of too many frames"}
+	case errors.Is(err, websocket.ErrReadLimit):
+		return End{Cause: Violated, Code: wire.CloseMessageTooBig, Reason: "message over limits.message_bytes"}
+	case r.violation != 0:
+		return End{Cause: Violated, Code: r.violation, Reason: r.reason}
+	case errors.As(err, &netErr) && netErr.Timeout():
+		return End{Cause: Violated, Code: wire.CloseTimeout, Reason: "message not finished in time"}
+	default:
+		return End{Cause: Gone}
+	}
+}
+
+var (
+	errInvalidUTF8   = errors.New("text is not valid UTF-8")
+	errControlFrames = errors.New("too many control frames")
+	errOverhead      = errors.New("message of too many frames")
+)
