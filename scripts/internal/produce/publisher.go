@@ -70,7 +70,7 @@ type Latencies struct {
 	Max float64 `json:"max"`
 }
 
-// Publisher runs once.
+// Publisher runs as often as it is told, one run at a time.
 type Publisher struct {
 	cfg      Config
 	producer *kafka.Producer
@@ -119,7 +119,6 @@ func New(cfg Config) (*Publisher, error) {
 	}
 	pub := &Publisher{
 		cfg: cfg, producer: p, stop: make(chan struct{}),
-		reasons: map[string]uint64{}, events: map[string]uint64{},
 		// A microsecond to an hour, three digits.
 		acks: hdrhistogram.New(1, time.Hour.Microseconds(), 3),
 	}
@@ -135,51 +134,43 @@ func (p *Publisher) Close() {
 	p.producer.Close()
 }
 
-// Run publishes until the source ends, the duration is over or ctx is done, then waits for the acknowledgements.
-// The error says why it ended early: what the source said, or that the producer cannot go on. Errors of single
-// records are in the summary only.
+// Run publishes at the configured rate until the source ends, the duration is over or ctx is done; see RunAt.
 func (p *Publisher) Run(ctx context.Context, source Source) (Summary, error) {
-	start := time.Now()
-	p.mu.Lock()
-	p.start = start
-	p.mu.Unlock()
-	err := p.publish(ctx, start, source)
-	took := time.Since(start)
-	p.settle()
-	return p.summary(took, ctx.Err() != nil), err
+	return p.RunAt(ctx, Pace{Rate: p.cfg.Rate, Duration: p.cfg.Duration}, source)
 }
 
-func (p *Publisher) publish(ctx context.Context, start time.Time, source Source) error {
-	gap := float64(time.Second) / p.cfg.Rate
-	timer := time.NewTimer(0)
-	defer timer.Stop()
-	for i := 0; ; i++ {
-		due := time.Duration(float64(i) * gap)
-		if p.cfg.Duration > 0 && due >= p.cfg.Duration {
-			return nil
-		}
-		intended := start.Add(due)
-		if wait := time.Until(intended); wait > 0 {
-			timer.Reset(wait)
-			select {
-			case <-ctx.Done():
-				return nil
-			case <-timer.C:
-			}
-		} else if ctx.Err() != nil {
-			return nil
-		}
+// RunAt publishes until the source ends, the pace does or ctx is done, then waits for the acknowledgements. The error
+// says why it ended early: what the source said, or that the producer cannot go on. Errors of single records are in the
+// summary only. It may be called again when it has returned: counts begin anew, the connections stay.
+func (p *Publisher) RunAt(ctx context.Context, pace Pace, source Source) (Summary, error) {
+	if !(pace.Rate > 0) {
+		return Summary{}, fmt.Errorf("rate %v: must be above 0", pace.Rate)
+	}
+	start := time.Now()
+	p.begin(start)
+	err := pace.Keep(ctx, start, func(intended time.Time) error {
 		r, err := source.Next(intended)
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
 		if err != nil {
 			return err
 		}
-		if err := p.hand(ctx, r, intended); err != nil {
-			return err
-		}
+		return p.hand(ctx, r, intended)
+	})
+	if errors.Is(err, io.EOF) {
+		err = nil
 	}
+	took := time.Since(start)
+	p.settle()
+	return p.summary(took, pace.Rate, ctx.Err() != nil), err
+}
+
+func (p *Publisher) begin(start time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.start = start
+	p.sent, p.acked, p.failed = 0, 0, 0
+	p.behind, p.maxBehind = 0, 0
+	p.reasons, p.events = map[string]uint64{}, map[string]uint64{}
+	p.acks.Reset()
 }
 
 // hand gives one record to the producer; while its queue is full the schedule waits.
@@ -230,6 +221,9 @@ func (p *Publisher) takeReports() {
 			p.mu.Lock()
 			switch e := ev.(type) {
 			case *kafka.Message:
+				if e.Opaque.(time.Time).Before(p.start) {
+					break // of a run that gave up waiting
+				}
 				if err := e.TopicPartition.Error; err != nil {
 					p.failed++
 					p.last = err.Error()
@@ -278,7 +272,7 @@ func (p *Publisher) Progress() Progress {
 	return g
 }
 
-func (p *Publisher) summary(took time.Duration, interrupted bool) Summary {
+func (p *Publisher) summary(took time.Duration, rate float64, interrupted bool) Summary {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if open := p.sent - p.acked - p.failed; open > 0 {
@@ -289,7 +283,7 @@ func (p *Publisher) summary(took time.Duration, interrupted bool) Summary {
 	ms := func(us int64) float64 { return float64(us) / 1000 }
 	return Summary{
 		Sent: p.sent, Acked: p.acked, Errors: p.failed, Reasons: p.reasons,
-		Seconds: took.Seconds(), Rate: float64(p.sent) / max(took.Seconds(), 1e-9), TargetRate: p.cfg.Rate,
+		Seconds: took.Seconds(), Rate: float64(p.sent) / max(took.Seconds(), 1e-9), TargetRate: rate,
 		AckMS:    Latencies{P50: ms(p.acks.ValueAtQuantile(50)), P99: ms(p.acks.ValueAtQuantile(99)), Max: ms(p.acks.Max())},
 		BehindMS: float64(p.maxBehind.Microseconds()) / 1000,
 		Events:   p.events, Interrupted: interrupted,

@@ -16,6 +16,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // Options say how a server is started.
@@ -24,6 +26,7 @@ type Options struct {
 	Args   []string          // its command line
 	Env    map[string]string // settings; they win over the ones Start chooses
 	Log    io.Writer         // gets what the server prints too, when not nil
+	CPUs   []int             // the cores it runs on; none: all that the caller has
 }
 
 // Server is a running server. All methods may be called from any goroutine.
@@ -70,10 +73,11 @@ func Start(o Options) (*Server, error) {
 	s.cmd.Env = Environ(env)
 	s.cmd.Stdout = s.output
 	s.cmd.Stderr = s.output
-	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	// A group of its own: Ctrl-C is meant for the caller, who ends the server when it is done with it.
+	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
 
 	started := make(chan error)
-	go s.run(started)
+	go s.run(started, o.CPUs)
 	if err := <-started; err != nil {
 		return nil, fmt.Errorf("start %s: %w", o.Binary, err)
 	}
@@ -94,10 +98,22 @@ func Environ(set map[string]string) []string {
 
 // run keeps its thread until the process has ended: the kernel sends the
 // parent-death signal when the thread that started the child ends, not the
-// process (prctl(2)).
-func (s *Server) run(started chan<- error) {
+// process (prctl(2)). A child has the cores of the thread that started it; a
+// thread that was kept on some is not used for anything else after.
+func (s *Server) run(started chan<- error, cpus []int) {
 	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
+	if len(cpus) == 0 {
+		defer runtime.UnlockOSThread()
+	} else {
+		var set unix.CPUSet
+		for _, cpu := range cpus {
+			set.Set(cpu)
+		}
+		if err := unix.SchedSetaffinity(0, &set); err != nil {
+			started <- fmt.Errorf("keep it on cores %v: %w", cpus, err)
+			return
+		}
+	}
 	if err := s.cmd.Start(); err != nil {
 		started <- err
 		return

@@ -2,16 +2,21 @@ package variant
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
 
 	dto "github.com/prometheus/client_model/go"
 	"go.uber.org/goleak"
+	"golang.org/x/sys/unix"
 	"google.golang.org/protobuf/proto"
 )
 
@@ -81,6 +86,54 @@ func TestStartFails(t *testing.T) {
 	if _, err := Start(Options{Binary: "/nowhere/server"}); err == nil {
 		t.Error("a program that does not exist was started")
 	}
+}
+
+// The server runs on its cores alone, and nothing else of the caller does.
+func TestServerOnCores(t *testing.T) {
+	var all unix.CPUSet
+	if err := unix.SchedGetaffinity(0, &all); err != nil {
+		t.Fatal(err)
+	}
+	cpu := 0
+	for !all.IsSet(cpu) {
+		cpu++
+	}
+	s := start(t, Options{Binary: script(t, "grep Cpus_allowed_list /proc/self/status"), CPUs: []int{cpu}})
+	elsewhere := threads(t, all)
+	if _, err := s.Wait(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if want := fmt.Sprintf("Cpus_allowed_list:\t%d\n", cpu); s.Logs() != want {
+		t.Errorf("got %q, want %q", s.Logs(), want)
+	}
+	if elsewhere+threads(t, all) > 0 {
+		t.Error("other goroutines are kept on the server's cores")
+	}
+	if _, err := Start(Options{Binary: script(t, "exit"), CPUs: []int{1000}}); err == nil || !strings.Contains(err.Error(), "cores [1000]") {
+		t.Errorf("got %v, want an error that names the cores", err)
+	}
+}
+
+// threads is how many of some threads have other cores.
+func threads(t *testing.T, all unix.CPUSet) int {
+	var others atomic.Int32
+	var done sync.WaitGroup
+	for range 8 {
+		done.Go(func() {
+			runtime.LockOSThread()
+			defer runtime.UnlockOSThread()
+			var set unix.CPUSet
+			if err := unix.SchedGetaffinity(0, &set); err != nil {
+				t.Error(err)
+			}
+			if set != all {
+				others.Add(1)
+			}
+			time.Sleep(10 * time.Millisecond) // so that each has a thread
+		})
+	}
+	done.Wait()
+	return int(others.Load())
 }
 
 // A test's settings are its own: none come from whoever runs it.
