@@ -1,0 +1,31 @@
+package scenario
+
+import "math/rand/v2"
+
+// Sequence draws the channel of one record after the other.
+type Sequence struct {
+	channels int
+	next     int
+	popular  popularity // empty: in turn
+	from     rand.PCG
+}
+
+// NewSequence starts one: in turn from channel 0 where zipf is 0, else by popularity. The same seed gives the same draws.
+func NewSequence(channels int, zipf float64, seed uint64) *Sequence {
+	s := &Sequence{channels: channels}
+	if zipf > 0 {
+		s.popular = newPopularity(channels, zipf)
+	}
+	s.from.Seed(mix(seed), uint64(channels))
+	return s
+}
+
+// Next is the channel of the next record.
+func (s *Sequence) Next() int {
+	if s.popular.upTo != nil {
+		return s.popular.draw(&s.from)
+	}
+	ch := s.next
+	s.next = (s.next + 1) % s.channels
+	return ch
+}
