@@ -1,0 +1,64 @@
+package measure
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/adred-codev/ws_poc/scripts/internal/machine"
+	"github.com/adred-codev/ws_poc/scripts/internal/scenario"
+)
+
+// connectBudget bounds how long all clients of a server may take to connect, or to be back: what never comes must not be
+// waited for.
+const connectBudget = 2 * time.Minute
+
+// connect brings up an instance's clients: all of them, or the first step of an idle scenario.
+func (r *Rig) connect(ctx context.Context, in *instance) error {
+	if in.fleet == nil {
+		return nil
+	}
+	n := in.scenario.Connections
+	if in.scenario.Kind == scenario.Idle {
+		n = in.scenario.Steps[0]
+	}
+	return r.raise(ctx, in, n)
+}
+
+// raise connects until there are n, and notes what it took.
+func (r *Rig) raise(ctx context.Context, in *instance, n int) error {
+	before, err := machine.ProcessCPU(in.proc.PID)
+	if err != nil {
+		return err
+	}
+	had := in.connections
+	p := Progress{Phase: "connect", Lane: in.name, Connections: had}
+	r.tell(p)
+	began := time.Now()
+	within, cancel := context.WithTimeout(ctx, connectBudget)
+	defer cancel()
+	c, err := in.fleet.Connect(within, n, func(connected int) {
+		p.Connections = connected
+		if done := connected - had; done > 0 {
+			p.Left = time.Duration(float64(time.Since(began)) * float64(n-connected) / float64(done))
+		}
+		r.tell(p)
+	})
+	if err != nil {
+		return fmt.Errorf("connect %d clients to %s: %w", n, in.name, err)
+	}
+	after, err := machine.ProcessCPU(in.proc.PID)
+	if err != nil {
+		return err
+	}
+	c.CPUMicros = float64((after - before).Microseconds()) / float64(max(n-had, 1))
+	in.connections = n
+	for _, l := range r.lanes {
+		if l.in == in {
+			l.out.Connections = n
+			l.out.Stalled = in.plan.StalledOf(n)
+			l.out.Connect = &c
+		}
+	}
+	return nil
+}

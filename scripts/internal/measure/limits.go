@@ -1,0 +1,249 @@
+package measure
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/adred-codev/ws_poc/scripts/internal/judge"
+	"github.com/adred-codev/ws_poc/scripts/internal/result"
+	"github.com/adred-codev/ws_poc/scripts/internal/scenario"
+)
+
+// floorUnit is the floor, in us, for which limits in absolute CPU time are stated; they scale with it.
+const floorUnit = 4
+
+// countedRounds are the rounds of which no lane was disturbed and none is missing.
+func countedRounds(res *result.Result) []int {
+	seen := map[int]int{}
+	spoiled := map[int]bool{}
+	for _, l := range res.Lanes {
+		for _, s := range l.Slices {
+			seen[s.Round]++
+			spoiled[s.Round] = spoiled[s.Round] || s.Disturbed != ""
+		}
+	}
+	var rounds []int
+	for round, n := range seen {
+		if n == len(res.Lanes) && !spoiled[round] {
+			rounds = append(rounds, round)
+		}
+	}
+	slices.Sort(rounds)
+	return rounds
+}
+
+// judgeLimits judges each limit of the scenario for each server under test.
+func judgeLimits(res *result.Result) []result.Judgement {
+	out := []result.Judgement{}
+	for _, limit := range res.Scenario.Limits {
+		servers := res.Servers
+		if !aboutServers(limit) {
+			servers = []string{""} // of lanes that have names of their own: once
+		}
+		for _, server := range servers {
+			l := limit
+			l.Of, l.Over, l.Less = named(l.Of, server), named(l.Over, server), named(l.Less, server)
+			out = append(out, judgeLimit(res, l))
+		}
+	}
+	return out
+}
+
+// aboutServers says whether a limit is to be judged for each server under test.
+func aboutServers(l scenario.Limit) bool {
+	for _, lane := range []string{l.Of, l.Over, l.Less} {
+		if lane == scenario.Server || strings.HasPrefix(lane, scenario.Server+"/") {
+			return true
+		}
+	}
+	return false
+}
+
+// named puts a server's name in the place of "server".
+func named(lane, server string) string {
+	if lane == "server" {
+		return server
+	}
+	if rest, ok := strings.CutPrefix(lane, "server/"); ok {
+		return server + "/" + rest
+	}
+	return lane
+}
+
+func judgeLimit(res *result.Result, l scenario.Limit) result.Judgement {
+	j := result.Judgement{Limit: l, Verdict: result.Undecided}
+	of, over := laneOf(res, l.Of), laneOf(res, l.Over+l.Less)
+	var in judge.Interval
+	switch l.Measure {
+	case scenario.CPU:
+		j.Text, j.Unit, in = overOrAlone(res, l, "CPU per delivery", "us", cpuPerDelivery)
+	case scenario.P99:
+		j.Text, j.Unit, in = overOrAlone(res, l, "p99 latency", "ms", p99)
+	case scenario.CPURecord:
+		j.Text, j.Unit = "CPU per record: "+l.Of+" less "+l.Less+", at a 4 us floor", "us"
+		in = scaled(judge.Difference(perRound(res, of, cpuPerRecord), perRound(res, over, cpuPerRecord)), floorUnit/res.Floor.CPUMicros)
+	case scenario.Last:
+		j.Text, j.Unit = "p99 of a broadcast's last subscriber in "+l.Of+", less Kafka's share, over connections x floor", "x"
+		in = lastOver(res, of)
+	case scenario.RSS:
+		j.Text, j.Unit = "resident memory per idle connection of "+l.Of, "B"
+		in = slopes(of)
+	case scenario.IdleCPU:
+		j.Text, j.Unit = "CPU per idle connection of "+l.Of+", at a 4 us floor", "us/s"
+		if of != nil {
+			in = scaled(exactly(of.Totals.IdleCPU), floorUnit/res.Floor.CPUMicros)
+		}
+	case scenario.Allocs:
+		j.Text, j.Unit = "heap allocations per delivery of "+l.Of, ""
+		in = judge.Mean(perRound(res, of, allocs))
+	case scenario.CaughtUp:
+		j.Text, j.Unit = "from the cut until the last client of "+l.Of+" has what it missed", "s"
+		var took []float64
+		if of != nil {
+			for _, s := range of.Storms {
+				took = append(took, s.CaughtUp)
+			}
+		}
+		in = judge.Mean(took)
+	default:
+		j.Text = "unknown measure " + l.Measure
+	}
+	j.Value, j.Low, j.High, j.Pairs = in.Value, in.Low, in.High, in.N
+	if in.N == 0 || math.IsNaN(in.Value) || math.IsInf(in.Value, 0) {
+		j.Value, j.Low, j.High = 0, 0, 0
+		return j
+	}
+	d := judge.Decide(in, l.AtMost)
+	j.Verdict, j.Needed = d.Verdict, d.Needed
+	j.Reached = l.Stretch > 0 && in.High <= l.Stretch
+	return j
+}
+
+// overOrAlone judges a figure against another lane's, or by itself where none is named.
+func overOrAlone(res *result.Result, l scenario.Limit, what, unit string, figure func(result.Slice) float64) (text, u string, in judge.Interval) {
+	of := perRound(res, laneOf(res, l.Of), figure)
+	if l.Over == "" {
+		return what + " of " + l.Of, unit, judge.Mean(of)
+	}
+	return what + ": " + l.Of + " over " + l.Over, "x", judge.Ratio(of, perRound(res, laneOf(res, l.Over), figure))
+}
+
+func laneOf(res *result.Result, name string) *result.Lane {
+	for i := range res.Lanes {
+		if res.Lanes[i].Name == name {
+			return &res.Lanes[i]
+		}
+	}
+	return nil
+}
+
+// perRound is a figure of a lane's slices, one for each round that counts, in the rounds' order.
+func perRound(res *result.Result, l *result.Lane, figure func(result.Slice) float64) []float64 {
+	if l == nil {
+		return nil
+	}
+	byRound := map[int]result.Slice{}
+	for _, s := range l.Slices {
+		byRound[s.Round] = s
+	}
+	var out []float64
+	for _, round := range countedRounds(res) {
+		out = append(out, figure(byRound[round]))
+	}
+	return out
+}
+
+func cpuPerDelivery(s result.Slice) float64 { return s.CPUMicros / float64(s.Received) }
+func cpuPerRecord(s result.Slice) float64   { return s.CPUMicros / float64(s.Records) }
+func p99(s result.Slice) float64            { return s.P99MS }
+func allocs(s result.Slice) float64         { return s.Allocs / float64(s.Received) }
+
+func exactly(v float64) judge.Interval { return judge.Interval{Value: v, Low: v, High: v, N: 1} }
+
+func scaled(in judge.Interval, by float64) judge.Interval {
+	in.Value, in.Low, in.High = in.Value*by, in.Low*by, in.High*by
+	return in
+}
+
+// fewestLast is how many broadcasts a 99th percentile takes at least.
+const fewestLast = 100
+
+// lastOver is the last subscriber's time over what the sends alone take, as the floor of the same round tells it. What is
+// of one round hangs together, so rounds are drawn for the interval, not broadcasts.
+func lastOver(res *result.Result, l *result.Lane) judge.Interval {
+	if l == nil {
+		return judge.Interval{}
+	}
+	floor := map[int]float64{}
+	for _, other := range res.Lanes {
+		if other.Server == scenario.Floor {
+			for _, s := range other.Slices {
+				floor[s.Round] = cpuPerDelivery(s)
+			}
+		}
+	}
+	var rounds [][]float64
+	n := 0
+	for _, round := range countedRounds(res) {
+		var took []float64
+		for _, b := range l.LastMS {
+			if f := floor[round]; b.Round == round && f > 0 {
+				took = append(took, 1000*(b.Last-b.Kafka)/(float64(l.Connections)*f))
+			}
+		}
+		if n += len(took); len(took) > 0 {
+			rounds = append(rounds, took)
+		}
+	}
+	if n < fewestLast {
+		return judge.Interval{}
+	}
+	return judge.QuantileOfGroups(rounds, 0.99, 1)
+}
+
+// slopes are the bytes a connection between the first step and the last.
+func slopes(l *result.Lane) judge.Interval {
+	if l == nil || len(l.Memory) < 2 || l.Memory[0].Connections == l.Memory[len(l.Memory)-1].Connections {
+		return judge.Interval{}
+	}
+	return exactly(slope(l.Memory, func(m result.Memory) int64 { return m.RSS }))
+}
+
+func slope(steps []result.Memory, of func(result.Memory) int64) float64 {
+	first, last := steps[0], steps[len(steps)-1]
+	if last.Connections == first.Connections {
+		return 0
+	}
+	return float64(of(last)-of(first)) / float64(last.Connections-first.Connections)
+}
+
+// verdict is that of the whole run: it is as good as its worst limit.
+func verdict(res *result.Result) result.Verdict {
+	if len(res.Refusals) > 0 {
+		return result.Refused
+	}
+	v := result.Holds
+	for _, j := range res.Judgements {
+		switch {
+		case j.Verdict == result.Worse:
+			return result.Worse
+		case j.Verdict == result.Undecided:
+			v = result.Undecided
+		}
+	}
+	return v
+}
+
+// Explain says a judgement in one line.
+func Explain(j result.Judgement) string {
+	at := fmt.Sprintf("%.4g %s, 95%% between %.4g and %.4g, limit %.4g", j.Value, j.Unit, j.Low, j.High, j.AtMost)
+	if j.Pairs == 0 {
+		return j.Text + ": not measured"
+	}
+	if j.Low == j.High {
+		at = fmt.Sprintf("%.4g %s, limit %.4g", j.Value, j.Unit, j.AtMost)
+	}
+	return j.Text + ": " + strings.ReplaceAll(at, " ,", ",")
+}

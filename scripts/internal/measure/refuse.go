@@ -1,0 +1,150 @@
+package measure
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/adred-codev/ws_poc/scripts/internal/result"
+	"github.com/adred-codev/ws_poc/scripts/internal/scenario"
+)
+
+// When a run cannot know. Each bound has room for an honest run on a small machine, where generator, broker and
+// publisher share a core, and none for one that measured something else than the server.
+const (
+	starvedBusy  = 0.90 // of the slice: the generator computes, so it reads late
+	starvedWait  = 0.10 // of the slice: it was to read and had no core
+	provenShare  = 0.80 // of what it took from the floor
+	ackLimitMS   = 250  // p99 of the broker's acknowledgements
+	behindMS     = 100  // the publisher's schedule, at worst
+	spoiledShare = 0.10 // of the slices
+	floorDrift   = 0.10 // between the halves of a run
+	fewest       = 3    // rounds that count
+	pendingReads = 0.75 // of a burst's records that must come in one read for it to have been pending
+)
+
+// refuse looks at all samples for reasons not to judge.
+func (r *Rig) refuse() []result.Refusal {
+	return refusals(r.res)
+}
+
+// refusals says what spoils a result's figures.
+func refusals(res *result.Result) []result.Refusal {
+	var all []result.Refusal
+	add := func(code, format string, args ...any) {
+		all = append(all, result.Refusal{Code: code, Text: fmt.Sprintf(format, args...)})
+	}
+	if res.Interrupted {
+		add(result.Incomplete, "the run was interrupted: what was measured until then is kept, and not judged. Run it again to the end")
+	}
+	for _, l := range res.Lanes {
+		want := res.Scenario.Connections
+		if l.Server == scenario.Floor && (res.Scenario.Kind != scenario.Deliver || res.Scenario.Subscribe.None) {
+			want = l.Connections // its load is its own
+		}
+		if l.Server != scenario.Reader && l.Connections < want && !res.Interrupted {
+			add(result.NotConnected, "%s had %d connections, the scenario has %d. Look at the server's limits and the machine's open files", l.Name, l.Connections, want)
+		}
+		refuseLane(res, l, add)
+	}
+	refuseFloor(res, add)
+	return all
+}
+
+// refuseLane looks at the slices of a lane.
+func refuseLane(res *result.Result, l result.Lane, add func(code, format string, args ...any)) {
+	for i, s := range l.Storms {
+		if s.Lost+s.Doubled > 0 || s.Replayed != s.Expected {
+			add(result.Lossy, "%s, storm %d: %d of %d missed messages were replayed, %d lost, %d doubled", l.Name, i+1, s.Replayed, s.Expected, s.Lost, s.Doubled)
+		}
+	}
+	counted := len(l.Slices)
+	if counted == 0 {
+		return
+	}
+	tooMany := func(n int) bool { return float64(n) > spoiledShare*float64(counted) }
+	var starved, slow, unproven, disturbed, notFull, notPending int
+	var wait, busy, ack, behind float64
+	var lost, doubled, reordered, bad, missing, closed int64
+	for _, s := range l.Slices {
+		if s.LoadBusy > starvedBusy || s.LoadWait > starvedWait {
+			starved++
+			wait, busy = max(wait, s.LoadWait), max(busy, s.LoadBusy)
+		}
+		if s.AckP99MS > ackLimitMS || s.BehindMS > behindMS {
+			slow++
+			ack, behind = max(ack, s.AckP99MS), max(behind, s.BehindMS)
+		}
+		if float64(s.Reads)/max(s.Seconds, 1e-9) > provenShare*res.Proof.FramesPerSecond && !l.Baseline {
+			unproven++
+		}
+		if s.Disturbed != "" {
+			disturbed++
+		}
+		if s.Behind < l.Stalled || s.Full < l.Stalled {
+			notFull++
+		}
+		if burst := burstOf(&res.Scenario, l.Name); burst > 1 && len(res.Scenario.Lanes) > 0 && !l.Baseline &&
+			float64(s.Received) < pendingReads*float64(burst)*float64(s.Reads) {
+			notPending++
+		}
+		lost, doubled, reordered = lost+s.Lost, doubled+s.Doubled, reordered+s.Reordered
+		bad += s.BadSeq + s.BadPos + s.Malformed
+		closed += s.Closed
+		missing += max(0, s.Expected-s.Received)
+	}
+	if tooMany(starved) {
+		add(result.Starved, "the load generator of %s was short of CPU in %d of %d slices (it computed %.0f%% of the time, and waited for a core %.0f%%): latencies would be its own. Give it more cores, or less load",
+			l.Name, starved, counted, 100*busy, 100*wait)
+	}
+	if tooMany(slow) {
+		add(result.SlowBroker, "the broker or the publisher was late for %s in %d of %d slices (acknowledgements p99 up to %.0f ms, schedule up to %.0f ms late): latencies would be theirs. Look at the broker's disk and CPU",
+			l.Name, slow, counted, ack, behind)
+	}
+	if tooMany(unproven) {
+		add(result.Unproven, "%s gave more than %.0f%% of the %.0f reads/s that the generator had proved to take. Use more load processes on more cores",
+			l.Name, 100*provenShare, res.Proof.FramesPerSecond)
+	}
+	if float64(disturbed) > again/(1+again)*float64(counted) { // more than are repeated
+		add(result.Foreigners, "the server's core was disturbed in %d of %d slices of %s (%s): its CPU figures are not its own. Stop what else runs here",
+			disturbed, counted, l.Name, l.Slices[slices.IndexFunc(l.Slices, func(s result.Slice) bool { return s.Disturbed != "" })].Disturbed)
+	}
+	if l.Stalled > 0 && notFull > 0 {
+		add(result.NotStalled, "in %d of %d slices of %s fewer than its %d stalled clients had a full socket: the stall did not happen. Publish more before measuring, or larger records",
+			notFull, counted, l.Name, l.Stalled)
+	}
+	if tooMany(notPending) {
+		add(result.NotPending, "in %d of %d slices of %s the records of a burst did not arrive together: they were not pending at once, and what sending them together saves was not measured",
+			notPending, counted, l.Name)
+	}
+	if lost+doubled+reordered+bad+missing+closed > 0 {
+		add(result.Lossy, "%s: %d of its deliveries did not come, %d lost, %d doubled, %d out of order, %d malformed or with a wrong seq or pos, %d connections ended. What does not deliver has no cost to compare",
+			l.Name, missing, lost, doubled, reordered, bad, closed)
+	}
+}
+
+func refuseFloor(res *result.Result, add func(code, format string, args ...any)) {
+	if f := res.Floor; f.First > 0 && f.Second > 0 {
+		moved := f.Second - f.First
+		if math.Abs(moved) > floorDrift*f.First && math.Abs(moved) > 2*f.Spread {
+			add(result.FloorMoved, "the floor cost %.2f us in the first half of the run and %.2f us in the second: the machine changed meanwhile. Run again when it is quiet", f.First, f.Second)
+		}
+	}
+	if res.Scenario.Kind != scenario.Deliver || res.Capacity != nil || res.Interrupted {
+		return
+	}
+	if n := len(countedRounds(res)); n < fewest {
+		add(result.Incomplete, "only %d rounds count, %d are the fewest that say anything. Ask for more with --rounds", n, fewest)
+	}
+}
+
+// burstOf is how many records a lane gets at once.
+func burstOf(s *scenario.Scenario, lane string) int {
+	for _, l := range s.Lanes {
+		if l.Publish != nil && strings.HasSuffix(lane, "/"+l.Name) {
+			return l.Publish.Burst
+		}
+	}
+	return s.Publish.Burst
+}
