@@ -38,6 +38,12 @@ func parts(variants []variant.Variant) []part {
 		name: "scripts", needs: kafka, about: "the packages of the tools",
 		run: func(j *job) { j.runScripts() },
 	}, part{
+		name: "bench", needs: kafka, about: "every scenario of bench in little, each reason to refuse provoked, and capacity",
+		run: func(j *job) { j.withServers("./internal/measure") },
+	}, part{
+		name: "baselines", needs: kafka, about: "what servers are measured beside: floor, gorilla-hub, centrifuge, reader",
+		run: func(j *job) { j.withBroker(filepath.Join(j.scripts, "baselines"), nil, "./...") },
+	}, part{
 		name: "demo", needs: append([]string{"chromium"}, kafka...), about: "the demo, its page in a real headless Chromium",
 		run: func(j *job) { j.withServers("./cmd/demo/...") },
 	}, part{
@@ -93,7 +99,7 @@ func (j *job) runScripts() {
 	}
 	var packages []string
 	for _, p := range strings.Fields(string(out)) {
-		if !strings.Contains(p, "/scripts/e2e") && !strings.Contains(p, "/scripts/cmd/demo") {
+		if !strings.Contains(p, "/scripts/e2e") && !strings.Contains(p, "/scripts/cmd/demo") && !strings.Contains(p, "/internal/measure") {
 			packages = append(packages, p)
 		}
 	}
@@ -107,7 +113,7 @@ func (j *job) runLint() {
 		j.fail("golangci-lint", err.Error())
 		return
 	}
-	dirs := []string{filepath.Join(j.root, "kit"), j.scripts}
+	dirs := []string{filepath.Join(j.root, "kit"), j.scripts, filepath.Join(j.scripts, "baselines")}
 	for _, v := range j.variants {
 		dirs = append(dirs, v.Dir)
 	}

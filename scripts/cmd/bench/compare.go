@@ -1,0 +1,82 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/adred-codev/ws_poc/scripts/internal/measure"
+	"github.com/adred-codev/ws_poc/scripts/internal/result"
+	"github.com/adred-codev/ws_poc/scripts/internal/scenario"
+)
+
+const compareExample = `  scripts/bench compare ws-single gorilla-hub centrifuge
+  scripts/bench compare ws-single floor --scenario fanout-100 --at-most 1.6
+  scripts/bench compare ws-single=/tmp/new ws-single=/tmp/old     # two builds of one server
+  scripts/bench compare ws-single ws-single                       # what chance alone makes of it`
+
+func compareCommand(ctx context.Context, args []string, stdout, stderr io.Writer) (int, error) {
+	var o options
+	f := newFlags("compare", "compare A B [...] [options]", compareExample, stdout)
+	o.define(f)
+	name := f.String("scenario", "broadcast", "`name` of the load")
+	atMost := f.Float64("at-most", 1, "what A may cost over each of the others: a `ratio`")
+	measured := f.String("measure", scenario.CPU, "`what` is compared: cpu (per delivery) or p99 (latency)")
+	given, err := parse(f, args)
+	if err != nil {
+		return 0, err
+	}
+	if len(given) < 2 {
+		return 0, fmt.Errorf("%w: name two servers or more, such as: compare ws-single gorilla-hub", errUsage)
+	}
+	if *measured != scenario.CPU && *measured != scenario.P99 {
+		return 0, fmt.Errorf("%w: --measure %s: say cpu or p99", errUsage, *measured)
+	}
+	under, binaries, beside, err := servers(given)
+	if err != nil {
+		return 0, err
+	}
+	all, err := scenarios([]string{*name})
+	if err != nil {
+		return 0, err
+	}
+	s := all[0]
+	if s.Kind != scenario.Deliver || len(s.Lanes) > 0 || s.Subscribe.None {
+		return 0, fmt.Errorf("%w: compare takes a scenario that delivers in one way; %s does not: use run", errUsage, s.Name)
+	}
+	if err := o.apply(&s); err != nil {
+		return 0, err
+	}
+	s.Beside, s.Limits = nil, nil
+	for _, b := range beside {
+		if b != "floor" && !slices.Contains(s.Beside, b) {
+			s.Beside = append(s.Beside, b)
+		}
+	}
+	lanes := slices.Clone(given[1:])
+	if slices.Contains(baselineNames(), given[0]) {
+		lanes = append(lanes[:0:0], beside[1:]...)
+		lanes = append(lanes, under...)
+	} else {
+		lanes = append(slices.Clone(under[1:]), beside...)
+	}
+	first := given[0]
+	if len(under) > 0 && !slices.Contains(baselineNames(), given[0]) {
+		first = under[0]
+	}
+	for _, over := range lanes {
+		s.Limits = append(s.Limits, scenario.Limit{Measure: *measured, Of: first, Over: over, AtMost: *atMost})
+	}
+	cores, err := place(o.anywhere)
+	if err != nil {
+		return 0, err
+	}
+	res, err := measureOne(ctx, &o, cores, measure.Config{
+		Scenario: s, Servers: under, Binaries: binaries, Command: append([]string{"scripts/bench", "compare"}, args...),
+	}, stdout, stderr)
+	if err != nil {
+		return exitWorse, err
+	}
+	return exitCode([]*result.Result{res}), nil
+}

@@ -1,0 +1,165 @@
+package main
+
+import (
+	"flag"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/adred-codev/ws_poc/scripts/internal/measure"
+	"github.com/adred-codev/ws_poc/scripts/internal/scenario"
+	"github.com/adred-codev/ws_poc/scripts/internal/variant"
+)
+
+// options are what run, compare and capacity have in common.
+type options struct {
+	connections int
+	rounds      int
+	slice       time.Duration
+	brokers     string
+	out         string
+	seed        uint64
+	anywhere    bool
+}
+
+func (o *options) define(f *flag.FlagSet) {
+	f.IntVar(&o.connections, "connections", 0, "so many instead of the scenario's `number`")
+	f.IntVar(&o.rounds, "rounds", 0, "so many instead of the scenario's `number` of turns of each lane")
+	f.DurationVar(&o.slice, "slice", 0, "how long a turn is, instead of the scenario's `time`")
+	f.StringVar(&o.brokers, "brokers", "", "an `address` of a Kafka to use; without it one is started for the run")
+	f.StringVar(&o.out, "out", "", "`folder` for the results (default scripts/.cache/bench)")
+	f.Uint64Var(&o.seed, "seed", 1, "another seed, another order of records")
+	f.BoolVar(&o.anywhere, "anywhere", false, "do not place servers and load on cores of their own: figures for nobody but yourself")
+}
+
+// newFlags is a set whose help is printed to out, with an example that works.
+func newFlags(name, usage, example string, out io.Writer) *flag.FlagSet {
+	f := flag.NewFlagSet("bench "+name, flag.ContinueOnError)
+	f.SetOutput(io.Discard)
+	f.Usage = func() {
+		fmt.Fprintf(out, "usage: scripts/bench %s\n\n", usage)
+		f.SetOutput(out)
+		f.PrintDefaults()
+		f.SetOutput(io.Discard)
+		fmt.Fprintf(out, "\nFor example\n\n%s\n", example)
+	}
+	return f
+}
+
+// parse takes flags before and after the names.
+func parse(f *flag.FlagSet, args []string) ([]string, error) {
+	var names []string
+	for {
+		if err := f.Parse(args); err != nil {
+			if err == flag.ErrHelp {
+				return nil, err
+			}
+			return nil, fmt.Errorf("%w: %s: %w", errUsage, f.Name(), err)
+		}
+		if f.NArg() == 0 {
+			return names, nil
+		}
+		names = append(names, f.Arg(0))
+		args = f.Args()[1:]
+	}
+}
+
+// apply changes the scenario as asked.
+func (o *options) apply(s *scenario.Scenario) error {
+	if o.connections < 0 || o.rounds < 0 || o.slice < 0 {
+		return fmt.Errorf("%w: --connections, --rounds and --slice take positive numbers", errUsage)
+	}
+	if o.connections > 0 {
+		if len(s.Steps) > 0 {
+			s.Steps = []int{max(1, o.connections/4), o.connections}
+		}
+		s.Connections = o.connections
+	}
+	if o.rounds > 0 {
+		s.Rounds = o.rounds
+	}
+	if o.slice > 0 {
+		s.Slice = scenario.Duration(o.slice)
+	}
+	if most := s.Settings["WS_MAX_CONNECTIONS"]; o.connections > 0 && most != "" {
+		delete(s.Settings, "WS_MAX_CONNECTIONS") // it is the scenario's number that was meant
+	}
+	if err := s.Validate(); err != nil {
+		return fmt.Errorf("%w: %w", errUsage, err)
+	}
+	return nil
+}
+
+// servers splits NAME and NAME=BINARY, and checks the names. The same name twice, with another binary or to see what two
+// equal servers differ by, gets a number.
+func servers(given []string) (names []string, binaries map[string]string, beside []string, err error) {
+	known, err := variantNames()
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	binaries = map[string]string{}
+	for _, g := range given {
+		name, binary, isFile := strings.Cut(g, "=")
+		if slices.Contains(baselineNames(), name) && !isFile {
+			beside = append(beside, name)
+			continue
+		}
+		if !slices.Contains(known, name) {
+			return nil, nil, nil, fmt.Errorf("%w: there is no server %q: say one of %s, or a baseline: %s",
+				errUsage, name, strings.Join(known, ", "), strings.Join(baselineNames(), ", "))
+		}
+		for n := 2; slices.Contains(names, name); n++ {
+			name, _, _ = strings.Cut(name, "#")
+			name = fmt.Sprintf("%s#%d", name, n)
+		}
+		if isFile {
+			if binaries[name], err = filepath.Abs(inCallersFolder(binary)); err != nil {
+				return nil, nil, nil, fmt.Errorf("%w: %s: %w", errUsage, g, err)
+			}
+			if _, err := os.Stat(binaries[name]); err != nil {
+				return nil, nil, nil, fmt.Errorf("%w: %w", errUsage, err)
+			}
+		}
+		names = append(names, name)
+	}
+	return names, binaries, beside, nil
+}
+
+func variantNames() ([]string, error) {
+	all, err := variant.All()
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, v := range all {
+		names = append(names, v.Name)
+	}
+	return names, nil
+}
+
+func baselineNames() []string { return slices.Sorted(maps.Keys(measure.Baselines)) }
+
+// inCallersFolder resolves a path as the caller of the launcher meant it.
+func inCallersFolder(path string) string {
+	if filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(os.Getenv("CALLER_DIR"), path)
+}
+
+// folder is where results go.
+func (o *options) folder() (string, error) {
+	if o.out != "" {
+		return inCallersFolder(o.out), nil
+	}
+	root, err := variant.Root()
+	if err != nil {
+		return "", err
+	}
+	return filepath.Join(root, "scripts", ".cache", "bench"), nil
+}
