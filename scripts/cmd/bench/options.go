@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -56,7 +57,7 @@ func parse(f *flag.FlagSet, args []string) ([]string, error) {
 	var names []string
 	for {
 		if err := f.Parse(args); err != nil {
-			if err == flag.ErrHelp {
+			if errors.Is(err, flag.ErrHelp) {
 				return nil, err
 			}
 			return nil, fmt.Errorf("%w: %s: %w", errUsage, f.Name(), err)

@@ -215,7 +215,7 @@ func (w *worker) begin() (err error) {
 	w.latency.Reset()
 	w.last.reset()
 	w.slice = true
-	w.usage, err = w.usedSoFar()
+	w.begun, err = w.usedSoFar()
 	return err
 }
 
@@ -226,7 +226,7 @@ func (w *worker) end() (*intervalLine, error) {
 		return nil, err
 	}
 	line := &intervalLine{Counts: *w.snapshot(), Stalled: w.stalls(), Last: w.last.table()}
-	line.Busy, line.Wait, line.Seconds = ended.since(w.usage)
+	line.Busy, line.Wait, line.Seconds = ended.since(w.begun)
 	w.counts.Faults = Faults{}
 	line.Latency, err = w.latency.EncodeV2()
 	return line, err

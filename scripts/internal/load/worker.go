@@ -62,10 +62,10 @@ type worker struct {
 	counts  Counts
 	latency *hdrhistogram.Histogram
 	last    lastReads
-	usage   usage
+	used    usage  // so far; its clocks are read when it is asked for
+	begun   usage  // when the slice began
 	before  Faults // of before the cut
 	slice   bool   // between begin and end
-	late    time.Duration
 }
 
 // What one turn does at most.
@@ -185,11 +185,7 @@ func (w *worker) wait() (int, error) {
 		return max(n, 0), nil
 	}
 	if w.slice {
-		asleep := time.Now()
-		doze(nap)
-		if over := time.Since(asleep) - nap; over > lateBy {
-			w.late += over
-		}
+		w.used.nap()
 		n, errno := poll(w.epoll, w.events)
 		if errno != 0 && errno != unix.EINTR {
 			return 0, fmt.Errorf("look for events: %w", errno)
