@@ -55,9 +55,6 @@ func (r *Rig) capacity(ctx context.Context, b Bound) error {
 		return err
 	}
 	l := r.lanes[len(r.lanes)-1]
-	if err := l.in.learnScrape(ctx); err != nil {
-		return err
-	}
 	for range warmups {
 		if _, err := r.slice(ctx, l, -1, time.Duration(r.cfg.Scenario.Slice)); err != nil {
 			return fmt.Errorf("warm up %s: %w", l.out.Name, err)

@@ -19,11 +19,6 @@ const (
 // deliver lets the lanes take turns. A round in which the machine was disturbed is repeated.
 func (r *Rig) deliver(ctx context.Context) error {
 	s := r.cfg.Scenario
-	for _, in := range r.instances {
-		if err := in.learnScrape(ctx); err != nil {
-			return err
-		}
-	}
 	for range warmups {
 		for _, l := range r.lanes {
 			warm := *l

@@ -18,9 +18,6 @@ const (
 
 // idle raises the connections step by step and reads memory at each; then it leaves them alone and reads the CPU clocks.
 func (r *Rig) idle(ctx context.Context) error {
-	if err := r.calibrate(ctx, 0); err != nil {
-		return err
-	}
 	for _, l := range r.lanes {
 		if l == r.floor || l.in.fleet == nil {
 			continue
@@ -44,6 +41,10 @@ func (r *Rig) idle(ctx context.Context) error {
 			l.out.Memory = append(l.out.Memory, m)
 			r.res.Timeline = append(r.res.Timeline, result.Moment{At: r.since(), Phase: "connect", Lane: l.out.Name, Connections: n, RSS: m.RSS})
 		}
+	}
+	// The floor's turns stand around the rest: with all the other connections there, for they make it dearer.
+	if err := r.calibrate(ctx, 0); err != nil {
+		return err
 	}
 	if err := r.rest(ctx); err != nil {
 		return err
@@ -109,6 +110,15 @@ func (r *Rig) memory(ctx context.Context, in *instance) (result.Memory, error) {
 // rest leaves all connections of all servers alone; the servers' pings go on.
 func (r *Rig) rest(ctx context.Context) error {
 	d := time.Duration(r.cfg.Scenario.Rest)
+	// As while messages are measured, clients wake by the clock: to wake one that sleeps on its socket would be on the
+	// server's account, twice the ping, and no client on another machine causes it.
+	for _, in := range r.instances {
+		if in.fleet != nil {
+			if err := in.fleet.Begin(ctx); err != nil {
+				return err
+			}
+		}
+	}
 	from := map[*instance]time.Duration{}
 	for _, in := range r.instances {
 		cpu, err := machine.ProcessCPU(in.proc.PID)
@@ -142,6 +152,13 @@ func (r *Rig) rest(ctx context.Context) error {
 			l.out.Totals.IdleCPU = used * 1e6 / seconds / float64(l.in.connections)
 		}
 		r.res.Timeline = append(r.res.Timeline, result.Moment{At: r.since(), Phase: "rest", Lane: l.out.Name, Connections: l.in.connections, CPU: used / seconds})
+	}
+	for _, in := range r.instances {
+		if in.fleet != nil {
+			if _, err := in.fleet.End(ctx); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }

@@ -46,7 +46,6 @@ type instance struct {
 	counts   []int64             // n of the last record of each channel
 	intended map[int64]time.Time // of records that go to all, by n, until their last read is known
 	filled   bool                // its stalled clients were told to stop
-	scrape   float64             // heap allocations of one look at its metrics
 
 	connections int
 }
@@ -78,7 +77,7 @@ func (r *Rig) startInstances(ctx context.Context) error {
 		return err
 	}
 	r.floor = r.lanes[0]
-	r.floor.publish.Burst = 1
+	r.floor.publish = evenly(r.floor.publish, floor)
 	for _, name := range s.Beside {
 		if err := r.addLanes(ctx, bin, name, s, alone(s)); err != nil {
 			return err
@@ -104,6 +103,20 @@ func plainFloor(s scenario.Scenario, connections int) scenario.Scenario {
 // alone is the one lane of a baseline: its load is the scenario's.
 func alone(s scenario.Scenario) []scenario.Lane {
 	return []scenario.Lane{{Publish: &s.Publish, Settings: s.Settings}}
+}
+
+// yardstick is how many deliveries a second the floor makes at most where the others have bursts.
+const yardstick = 60_000
+
+// evenly is a load without bursts, which would tell nothing of the floor: it sends each record by itself, so it would
+// only be overrun, and the generator with it.
+func evenly(p scenario.Publish, s scenario.Scenario) scenario.Publish {
+	if p.Burst > 1 {
+		p.Burst = 1
+		each := float64(s.Connections) * float64(s.Subscribe.Each) / float64(s.Channels) // deliveries of a record
+		p.Rate = min(p.Rate, max(1, yardstick/each))
+	}
+	return p
 }
 
 func (r *Rig) addLanes(ctx context.Context, bin, server string, s scenario.Scenario, lanes []scenario.Lane) error {

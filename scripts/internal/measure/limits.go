@@ -85,6 +85,11 @@ func judgeLimit(res *result.Result, l scenario.Limit) result.Judgement {
 		j.Text, j.Unit = "CPU per record: "+l.Of+" less "+l.Less+", at a 4 us floor", "us"
 		in = scaled(judge.Difference(perRound(res, of, cpuPerRecord), perRound(res, over, cpuPerRecord)), floorUnit/res.Floor.CPUMicros)
 	case scenario.Last:
+		if l.Over != "" {
+			j.Text, j.Unit = "last subscriber of a broadcast, p99 of each round, less Kafka's share: "+l.Of+" over "+l.Over, "x"
+			in = judge.Ratio(lastPerRound(res, of), lastPerRound(res, over))
+			break
+		}
 		j.Text, j.Unit = "p99 of a broadcast's last subscriber in "+l.Of+", less Kafka's share, over connections x floor", "x"
 		in = lastOver(res, of)
 	case scenario.RSS:
@@ -201,6 +206,27 @@ func lastOver(res *result.Result, l *result.Lane) judge.Interval {
 		return judge.Interval{}
 	}
 	return judge.QuantileOfGroups(rounds, 0.99, 1)
+}
+
+// lastPerRound is the 99th percentile of the last subscribers' times of each round that counts; not a number where a
+// round has none.
+func lastPerRound(res *result.Result, l *result.Lane) []float64 {
+	if l == nil {
+		return nil
+	}
+	of := map[int][]result.Broadcast{}
+	for _, b := range l.LastMS {
+		of[b.Round] = append(of[b.Round], b)
+	}
+	var out []float64
+	for _, round := range countedRounds(res) {
+		if len(of[round]) == 0 {
+			out = append(out, math.NaN())
+			continue
+		}
+		out = append(out, lastP99(of[round]))
+	}
+	return out
 }
 
 // slopes are the bytes a connection between the first step and the last.

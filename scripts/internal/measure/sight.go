@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"slices"
+	"net/http"
+	"strconv"
+	"strings"
 	"time"
 
 	dto "github.com/prometheus/client_model/go"
@@ -17,7 +19,6 @@ import (
 // sight is what a server says of itself at one moment.
 type sight struct {
 	rss     int64
-	mallocs float64
 	records float64
 	behind  int
 	busy    float64
@@ -36,7 +37,6 @@ func (in *instance) look(ctx context.Context) (sight, error) {
 	}
 	return sight{
 		rss:     rss,
-		mallocs: m.Sum("go_memstats_mallocs_total"),
 		records: m.Sum(metric.KafkaRecords.Name) + m.Sum(metric.KafkaRecordsSkipped.Name),
 		behind:  int(m.Sum(metric.ConnectionsBehind.Name)),
 		busy:    highest(m[metric.LoopBusy.Name]),
@@ -44,23 +44,33 @@ func (in *instance) look(ctx context.Context) (sight, error) {
 	}, nil
 }
 
-// learnScrape measures what a look itself allocates in the server.
-func (in *instance) learnScrape(ctx context.Context) error {
-	var seen []float64
-	var last float64
-	for i := range 6 {
-		s, err := in.look(ctx)
-		if err != nil {
-			return err
-		}
-		if i > 0 {
-			seen = append(seen, s.mallocs-last)
-		}
-		last = s.mallocs
+// heapPage has the runtime's count of allocations. What the metrics say is behind it by what each processor's cache of
+// the heap has not told yet, which is thousands (runtime.ReadMemStats tells the caches to).
+const heapPage = "/debug/pprof/heap?debug=1"
+
+// mallocs is how many objects a server has allocated on its heap.
+func (in *instance) mallocs(ctx context.Context) (float64, error) {
+	resp, err := in.proc.Admin(ctx, http.MethodGet, heapPage)
+	if err != nil {
+		return 0, err
 	}
-	slices.Sort(seen)
-	in.scrape = seen[len(seen)/2]
-	return nil
+	_, rest, found := strings.Cut(string(resp.Body), "\n# Mallocs = ")
+	digits, _, _ := strings.Cut(rest, "\n")
+	n, err := strconv.ParseFloat(digits, 64)
+	if resp.StatusCode != http.StatusOK || !found || err != nil {
+		return 0, fmt.Errorf("ask %s how much it has allocated: %d without a number of allocations", in.name, resp.StatusCode)
+	}
+	return n, nil
+}
+
+// mallocsAndAsking is the same, and what asking for it allocates itself.
+func (in *instance) mallocsAndAsking(ctx context.Context) (now, asking float64, err error) {
+	first, err := in.mallocs(ctx)
+	if err != nil {
+		return 0, 0, err
+	}
+	now, err = in.mallocs(ctx)
+	return now, now - first, err
 }
 
 // highest is the largest value of a gauge's series: of several shards, the busiest.

@@ -54,6 +54,10 @@ func (r *Rig) slice(ctx context.Context, l *lane, round int, d time.Duration) (r
 	if err != nil {
 		return out, err
 	}
+	mallocs, asking, err := in.mallocsAndAsking(ctx)
+	if err != nil {
+		return out, err
+	}
 	// Clients that hear nothing are left asleep: a generator that looks at its sockets would be in the broker's way for
 	// this server, and not for one without clients.
 	listens := in.fleet != nil && !in.scenario.Subscribe.None
@@ -103,6 +107,11 @@ func (r *Rig) slice(ctx context.Context, l *lane, round int, d time.Duration) (r
 			r.lastReads(l, round, heard.Last)
 		}
 	}
+	allocated, err := in.mallocs(ctx)
+	if err != nil {
+		return out, err
+	}
+	out.Allocs = allocated - mallocs - asking
 	after, err := in.look(ctx)
 	if err != nil {
 		return out, err
@@ -112,7 +121,6 @@ func (r *Rig) slice(ctx context.Context, l *lane, round int, d time.Duration) (r
 	if !l.out.Baseline {
 		out.Busy, out.TurnMaxMS = after.busy, after.longestTurn(before)
 	}
-	out.Allocs = after.mallocs - before.mallocs - in.scrape
 	out.Read = int64(after.records - before.records)
 	return out, nil
 }

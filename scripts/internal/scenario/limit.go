@@ -14,7 +14,7 @@ var measures = []struct {
 	{CPU, Deliver, true, false},
 	{CPURecord, Deliver, false, true},
 	{P99, Deliver, true, false},
-	{Last, Deliver, false, false},
+	{Last, Deliver, true, false},
 	{Allocs, Deliver, false, false},
 	{RSS, Idle, false, false},
 	{IdleCPU, Idle, false, false},
