@@ -11,7 +11,16 @@ import (
 
 // proc reads proc(5) and the cgroup's files. What is missing or unreadable
 // counts as 0: a guard that cannot see must not refuse.
-type proc struct{ fs fs.FS }
+type proc struct {
+	fs          fs.FS
+	cpu, memory []string // the cgroup's directories, found once: looking allocates
+}
+
+func newProc(fs fs.FS) proc {
+	p := proc{fs: fs}
+	p.cpu, p.memory = p.levels("cpu"), p.levels("memory")
+	return p
+}
 
 // resident is the process's resident set in bytes (proc_pid_statm(5), field 2).
 func (p proc) resident() int64 {
@@ -28,7 +37,7 @@ func (p proc) resident() int64 {
 // throttle at once, that counts twice.
 func (p proc) throttled() float64 {
 	var sum float64
-	for _, dir := range p.levels("cpu") {
+	for _, dir := range p.cpu {
 		stat := p.read(path.Join(dir, "cpu.stat"))
 		sum += float64(field(stat, "throttled_usec"))/1e6 + float64(field(stat, "throttled_time"))/1e9
 	}
@@ -41,7 +50,7 @@ func (p proc) throttled() float64 {
 // /proc/net/sockstat, of which the process gets as much as it has of the
 // machine's sockets: open of them.
 func (p proc) socketMemory(open int) int64 {
-	for _, dir := range p.levels("memory") {
+	for _, dir := range p.memory {
 		stat := p.read(path.Join(dir, "memory.stat"))
 		if stat == nil {
 			continue
@@ -126,8 +135,8 @@ func (p proc) read(name string) []byte {
 // field finds "name value" among lines of such.
 func field(b []byte, name string) int64 {
 	for line := range bytes.Lines(b) {
-		if f := bytes.Fields(line); len(f) == 2 && string(f[0]) == name {
-			return parse(f[1])
+		if value, ok := bytes.CutPrefix(line, []byte(name)); ok && len(value) > 0 && value[0] == ' ' {
+			return parse(bytes.TrimSpace(value))
 		}
 	}
 	return 0

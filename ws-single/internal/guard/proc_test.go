@@ -117,7 +117,7 @@ func TestProc(t *testing.T) {
 			for name, content := range tc.files {
 				files[name] = &fstest.MapFile{Data: []byte(content)}
 			}
-			p := proc{fs: files}
+			p := newProc(files)
 			if got := p.throttled(); got != tc.throttled.Seconds() {
 				t.Errorf("throttled %v s, want %v", got, tc.throttled)
 			}
@@ -170,14 +170,14 @@ func FuzzProc(f *testing.F) {
 	f.Add("0::/\n", "throttled_usec -7\n", "sock -1\n", "TCP: mem -3\n", "1 -2 3\n")
 	f.Add("0::/\n", "throttled_usec 9223372036854775807\n", "sock 9223372036854775807\n", "TCP: mem 9223372036854775807\n", "1 9223372036854775807 3\n")
 	f.Fuzz(func(t *testing.T, cgroup, cpu, memory, sockstat, statm string) {
-		p := proc{fs: fstest.MapFS{
+		p := newProc(fstest.MapFS{
 			"proc/self/cgroup":           {Data: []byte(cgroup)},
 			"proc/self/statm":            {Data: []byte(statm)},
 			"proc/net/sockstat":          {Data: []byte(sockstat)},
 			"sys/fs/cgroup/cpu.stat":     {Data: []byte(cpu)},
 			"sys/fs/cgroup/cpu/cpu.stat": {Data: []byte(cpu)},
 			"sys/fs/cgroup/memory.stat":  {Data: []byte(memory)},
-		}}
+		})
 		if n := p.throttled(); n < 0 {
 			t.Errorf("throttled %v", n)
 		}

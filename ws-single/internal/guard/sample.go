@@ -59,7 +59,7 @@ func newSampler(g *Guard) *sampler {
 		at:        g.opts.Now(),
 		cpu:       g.opts.CPUTime(),
 		handshake: time.Duration(g.hsTime.Load()),
-		proc:      proc{fs: g.opts.FS},
+		proc:      newProc(g.opts.FS),
 	}
 }
 

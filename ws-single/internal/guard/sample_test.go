@@ -256,7 +256,7 @@ func TestRealHost(t *testing.T) {
 	if got.MemoryGo < 64<<20 || got.MemoryGo > 16<<30 {
 		t.Errorf("Go memory %d, with 64 MiB in use", got.MemoryGo)
 	}
-	if rss := (proc{fs: os.DirFS("/")}).resident(); rss < 64<<20 {
+	if rss := newProc(os.DirFS("/")).resident(); rss < 64<<20 {
 		t.Errorf("resident %d, with 64 MiB in use", rss)
 	}
 	if ballast[4096] != 1 {

@@ -25,11 +25,12 @@ type reader struct {
 	counters *counters
 	waker    *waker
 
-	client  client // nil: to be opened, at the positions of topics
-	held    bool   // not to be opened until discovery has looked again
-	opened  time.Time
-	paused  bool // as the client is
-	batch   *Batch
+	client client // nil: to be opened, at the positions of topics
+	held   bool   // not to be opened until discovery has looked again
+	opened time.Time
+	paused bool // as the client is
+	batch  *Batch
+	moderation
 	limiter *rate.Limiter // nil: no MaxRate
 	atOnce  int           // records in one batch at most
 
@@ -81,9 +82,18 @@ func (r *reader) run(ctx context.Context) {
 		r.send(ctx)
 		r.slow(ctx, read)
 		if drained && (r.client != nil || r.held) {
-			r.waker.sleep(nap)
+			r.sleep(read)
 		}
 	}
+}
+
+// sleep waits for more, after read records were there at once.
+func (r *reader) sleep(read int) {
+	if r.busy(read, time.Now()) {
+		time.Sleep(rest)
+		return
+	}
+	r.waker.sleep(nap)
 }
 
 // fill takes what is ready into the batch, without waiting. drained: nothing

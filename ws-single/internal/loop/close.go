@@ -21,6 +21,7 @@ func (l *Loop) closeAfter(c *conn, code wire.CloseCode, reason string, within ti
 		return
 	}
 	c.closing, c.code, c.reason = finishing, code, reason
+	c.in.muted.Store(true) // nothing that it says changes it
 	c.awaiting = nil
 	if !c.pulled {
 		for !c.pulled && c.closing == finishing && (!c.due.empty() || len(c.control) > 0) {
@@ -65,6 +66,9 @@ func (l *Loop) closeNow(c *conn, code wire.CloseCode, reason string, bye bool) {
 // shut takes the connection out of everything but its slot, and sends last.
 func (l *Loop) shut(c *conn, code wire.CloseCode, last []byte) {
 	c.closing = closed
+	if c.pulled {
+		l.behind--
+	}
 	c.in.muted.Store(true)
 	l.stats.closed(code)
 	l.openConns--

@@ -109,7 +109,7 @@ func (l *Loop) ping(c *conn, now int64) {
 	}
 	c.pingAt = after(now, l.o.PingInterval)
 	c.pinging = true
-	l.flush(c)
+	l.toSweep(c)
 }
 
 // tooFarBehind is the rule of WS_MAX_BEHIND, for connections that are not in a

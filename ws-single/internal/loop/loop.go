@@ -87,6 +87,7 @@ type Loop struct {
 	free      []uint32
 	held      int // slots in use
 	openConns int
+	behind    int // of them pulled
 
 	early  []input      // received while idle; at most one
 	batch  *kafka.Batch // taken in part

@@ -18,7 +18,10 @@ func (l *Loop) pullFrom(c *conn) {
 		}
 		c.due = dueList{}
 	}
-	c.pulled = true
+	if !c.pulled {
+		c.pulled = true
+		l.behind++
+	}
 }
 
 // pull visits up to limit connections that have something to catch up with.
@@ -69,6 +72,7 @@ func (l *Loop) visit(c *conn) {
 	}
 	l.closeReaders(c)
 	c.pulled = false
+	l.behind--
 	if c.closing == finishing {
 		l.closeNow(c, c.code, c.reason, true)
 	}

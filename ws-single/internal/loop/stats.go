@@ -134,6 +134,7 @@ func (l *Loop) publish(now time.Time, since time.Duration) {
 	s := &Snapshot{
 		At:           now,
 		Connections:  l.openConns,
+		Behind:       l.behind,
 		Counters:     l.stats.Counters,
 		ClosedByCode: make(map[wire.CloseCode]uint64, len(l.stats.byCode)),
 		Commands:     make(map[CommandResult]uint64, len(l.stats.results)),
@@ -155,11 +156,6 @@ func (l *Loop) publish(now time.Time, since time.Duration) {
 	}
 	for k, v := range l.stats.results {
 		s.Commands[k] = v
-	}
-	for _, c := range l.conns {
-		if c != nil && c.pulled && c.closing != closed {
-			s.Behind++
-		}
 	}
 	l.stats.busy, l.stats.longest = 0, 0
 	l.snapshot.Store(s)

@@ -5,8 +5,8 @@ package loop
 // looked at in vain, which is cheaper than taking it out.
 type wheel struct {
 	ticks [wheelTicks][]timer
-	tick  int64 // the last one that was turned
-	spare []timer
+	tick  int64     // the last one that was turned
+	spare [][]timer // arrays of ticks that were turned
 }
 
 type timer struct {
@@ -25,6 +25,9 @@ func (w *wheel) add(r ref, at int64) {
 	t := (at + tickMS - 1) / tickMS
 	t = min(max(t, w.tick+1), w.tick+wheelTicks-1)
 	slot := &w.ticks[t%wheelTicks]
+	if last := len(w.spare) - 1; *slot == nil && last >= 0 {
+		*slot, w.spare = w.spare[last], w.spare[:last]
+	}
 	*slot = append(*slot, timer{r, at})
 }
 
@@ -34,11 +37,13 @@ func (w *wheel) turn(now int64, look func(timer)) {
 		w.tick++
 		slot := &w.ticks[w.tick%wheelTicks]
 		due := *slot
-		*slot = w.spare[:0]
+		*slot = nil
 		for _, t := range due {
 			look(t)
 		}
-		w.spare = due[:0]
+		if due != nil {
+			w.spare = append(w.spare, due[:0])
+		}
 	}
 }
 

@@ -19,16 +19,17 @@ type Conn struct {
 	counted atomic.Bool // no longer among the half-open
 	heard   atomic.Bool // a frame came since the loop last asked
 
-	// Control frames are allowed again in full from then on, since began. The
-	// reader's own.
+	// Control frames are allowed again in full from then on, since began. Of
+	// whoever reads: one at a time.
 	allowed time.Duration
 }
 
 // Heard reports whether a frame came since the last call. Any goroutine.
 func (c *Conn) Heard() bool { return c.heard.Swap(false) }
 
-// Unread is the number of bytes the kernel holds that were not read yet. Only
-// the loop, before Close.
+// Unread is the number of bytes the kernel holds that were not read yet: before
+// Close. The loop's, and of whoever reads, to whom a Close in that moment may give
+// another connection's number; its next read fails then.
 func (c *Conn) Unread() int { return unread(int(c.fd)) }
 
 // Refuse closes a connection that was upgraded only to be told why it may not

@@ -6,7 +6,7 @@
 //   - upgrade.go  the handshake, by gorilla/websocket
 //   - conn.go     a connection, whose writes belong to the loop from then on
 //   - read.go     the one goroutine per connection: it waits for something to read
-//   - wait.go     waiting until a socket has something, or room
+//   - arrive.go   what comes to a connection at which nobody reads
 //   - reader.go   gorilla reads and parses; lent to connections that sent something
 //   - frame.go    frames as the loop writes them
 //   - send.go     a raw non-blocking send, half-close

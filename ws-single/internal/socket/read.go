@@ -5,12 +5,10 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/adred-codev/ws_poc/ws-single/internal/kit/wire"
 )
 
-// Sink hears what a client sends, on the connection's reading goroutine. A
+// Sink hears what a client sends, on a goroutine that reads this connection. A
 // method may block; then only this connection waits.
 type Sink interface {
 	// Text is a whole message of valid UTF-8. p is the reader's: use it before
@@ -56,10 +54,11 @@ const (
 // starts with: reading needs 4, and a stack that has grown to that stays so.
 // Therefore what came is read by another goroutine, which lives no longer.
 func (c *Conn) Serve(sink Sink) {
-	w := waiter{event: unix.POLLIN, pongs: c}
-	if w.bind(c) == nil {
-		for w.wait() {
-			if !c.read(sink) {
+	if raw, err := c.SyscallConn(); err == nil {
+		a := arrival{conn: c}
+		look := a.look // bound once
+		for raw.Read(look) == nil {
+			if !c.read(sink, a.first) {
 				return
 			}
 		}
@@ -67,28 +66,28 @@ func (c *Conn) Serve(sink Sink) {
 	sink.End(End{Cause: Gone})
 }
 
-// read reads what there is, and the rest of what has begun, on a goroutine of
-// its own. It reports whether more may come. It does not allocate: every
-// connection answers a ping now and then.
-func (c *Conn) read(sink Sink) (more bool) {
+// read reads what begins with first, and the rest of what has begun, on a
+// goroutine of its own. It reports whether more may come.
+func (c *Conn) read(sink Sink, first *first) (more bool) {
 	v := visits.Get().(*visit)
-	v.conn, v.sink, v.more = c, sink, false
+	v.conn, v.sink, v.first, v.more = c, sink, first, false
 	v.done.Add(1)
 	go v.run()
 	v.done.Wait()
 	more = v.more
-	v.conn, v.sink = nil, nil
+	v.conn, v.sink, v.first = nil, nil, nil
 	visits.Put(v)
 	return more
 }
 
 // visit is one call of read, to be used again.
 type visit struct {
-	conn *Conn
-	sink Sink
-	more bool
-	done sync.WaitGroup
-	run  func() // the method read, bound once
+	conn  *Conn
+	sink  Sink
+	first *first
+	more  bool
+	done  sync.WaitGroup
+	run   func() // the method read, bound once
 }
 
 var visits = sync.Pool{New: func() any {
@@ -102,7 +101,7 @@ func (v *visit) read() {
 	defer v.done.Done()
 	growStack(0)
 	r := v.conn.upgrader.readers.Get().(*reader)
-	r.borrowed = borrowed{conn: v.conn, sink: v.sink, waited: true}
+	r.borrowed = borrowed{conn: v.conn, sink: v.sink, first: v.first, waited: true}
 	if err := r.messages(); err != nil {
 		v.conn.end(v.sink, r.ended(err))
 		return

@@ -35,6 +35,7 @@ type reader struct {
 type borrowed struct {
 	conn      *Conn
 	sink      Sink
+	first     *first    // what was read before gorilla asked; nil: nothing
 	waited    bool      // for what is read next: reading will not block
 	paused    bool      // gorilla was given a pause
 	started   bool      // the first byte of a frame is here, its end is not
@@ -42,6 +43,7 @@ type borrowed struct {
 	since     time.Time // when the message's first byte came
 	received  int64     // bytes since then
 	deadline  bool      // one is set
+	late      bool      // it was moved, because we were late; once a message
 	violation wire.CloseCode
 	reason    string
 }
@@ -133,6 +135,14 @@ var pause = []byte{fin | byte(OpText), 0x80, 0, 0, 0, 0}
 // Read gives gorilla what came, and a pause where a message would begin for
 // which nobody has waited. A message that is not whole has a deadline.
 func (r *reader) Read(p []byte) (int, error) {
+	if r.first != nil {
+		n, more := r.first.take(p)
+		if !more {
+			firsts.Put(r.first)
+			r.first, r.waited = nil, false
+		}
+		return r.took(n, nil)
+	}
 	switch {
 	case r.started:
 		if !r.deadline {
@@ -145,11 +155,17 @@ func (r *reader) Read(p []byte) (int, error) {
 		return copy(p, pause), nil
 	}
 	n, err := r.conn.TCPConn.Read(p)
-	if n == 0 && r.deadline && errors.Is(err, os.ErrDeadlineExceeded) && r.conn.Unread() > 0 {
+	if n == 0 && r.deadline && !r.late && errors.Is(err, os.ErrDeadlineExceeded) && r.conn.Unread() > 0 {
 		// It came in time, and we were late to read it.
+		r.late = true
 		r.setDeadline(time.Now().Add(time.Second))
 		n, err = r.conn.TCPConn.Read(p)
 	}
+	return r.took(n, err)
+}
+
+// took notes what a Read brought, and passes it on.
+func (r *reader) took(n int, err error) (int, error) {
 	if n > 0 && !r.started {
 		r.begin()
 	}
@@ -165,7 +181,7 @@ func (r *reader) setDeadline(t time.Time) {
 }
 
 // begin notes the first byte of a message.
-func (r *reader) begin() { r.started, r.since, r.received = true, time.Now(), 0 }
+func (r *reader) begin() { r.started, r.late, r.since, r.received = true, false, time.Now(), 0 }
 
 // finish notes the last one's. A next message may have begun in the same read.
 func (r *reader) finish() {

@@ -34,12 +34,30 @@ func (c *Conn) Send(b []byte) (int, error) {
 
 // AwaitRoom blocks until the socket has room or is closed. It is a goroutine of
 // its own, one at a time a connection; it writes nothing.
+//
+// RawConn.Write forgets a readiness that came before it, so the first look is our
+// own, and the look is what makes the kernel report the next one.
 func (c *Conn) AwaitRoom() error {
-	w := waiter{event: unix.POLLOUT}
-	if err := w.bind(c); err != nil {
+	raw, err := c.SyscallConn()
+	if err != nil {
 		return err
 	}
-	return w.raw.Write(w.look)
+	looked := false
+	return raw.Write(func(fd uintptr) bool {
+		if looked {
+			return true
+		}
+		looked = true
+		return writable(fd)
+	})
+}
+
+// writable is a raw system call, as in Send: it does not block.
+func writable(fd uintptr) bool {
+	p := unix.PollFd{Fd: int32(fd), Events: unix.POLLOUT}
+	var none unix.Timespec
+	n, _, errno := syscall.RawSyscall6(unix.SYS_PPOLL, uintptr(unsafe.Pointer(&p)), 1, uintptr(unsafe.Pointer(&none)), 0, 0, 0)
+	return errno == 0 && n == 1
 }
 
 // LiftLowWater lets the kernel take what is left to say to a full socket: the

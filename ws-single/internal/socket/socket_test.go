@@ -443,3 +443,30 @@ func TestLonePongs(t *testing.T) {
 		t.Errorf("after 200 pongs at once: %+v", e)
 	}
 }
+
+// The end of a connection may come with a pong, in one edge of the kernel's: it is not waited for again.
+func TestEndWithAPong(t *testing.T) {
+	for range 20 { // often the end has an edge of its own
+		_, sink, ws := open(t, options(), 1000)
+		idle(t)
+		tcp := ws.NetConn().(*net.TCPConn)
+		raw, err := tcp.SyscallConn()
+		if err != nil {
+			t.Fatal(err)
+		}
+		cork := func(fd uintptr) { err = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_CORK, 1) }
+		if failed := raw.Control(cork); failed != nil || err != nil {
+			t.Fatal(failed, err)
+		}
+		_, _ = tcp.Write([]byte{0x8a, 0x80, 1, 2, 3, 4})
+		_ = tcp.CloseWrite()
+		select {
+		case e := <-sink.ends:
+			if e.Cause != Gone {
+				t.Fatalf("%+v", e)
+			}
+		case <-time.After(2 * time.Second):
+			t.Fatal("the end was not seen")
+		}
+	}
+}
