@@ -37,6 +37,9 @@ func compareCommand(ctx context.Context, args []string, stdout, stderr io.Writer
 	if err != nil {
 		return 0, err
 	}
+	if err := checkBaselines(beside); err != nil {
+		return 0, err
+	}
 	all, err := scenarios([]string{*name})
 	if err != nil {
 		return 0, err
@@ -48,25 +51,16 @@ func compareCommand(ctx context.Context, args []string, stdout, stderr io.Writer
 	if err := o.apply(&s); err != nil {
 		return 0, err
 	}
-	s.Beside, s.Limits = nil, nil
-	for _, b := range beside {
-		if b != "floor" && !slices.Contains(s.Beside, b) {
-			s.Beside = append(s.Beside, b)
-		}
-	}
-	lanes := slices.Clone(given[1:])
-	if slices.Contains(baselineNames(), given[0]) {
-		lanes = append(lanes[:0:0], beside[1:]...)
-		lanes = append(lanes, under...)
-	} else {
-		lanes = append(slices.Clone(under[1:]), beside...)
-	}
+	s.Beside = slices.DeleteFunc(slices.Clone(beside), func(b string) bool { return b == scenario.Floor }) // it runs anyway
 	first := given[0]
-	if len(under) > 0 && !slices.Contains(baselineNames(), given[0]) {
-		first = under[0]
+	if !slices.Contains(beside, first) {
+		first = under[0] // without its binary
 	}
-	for _, over := range lanes {
-		s.Limits = append(s.Limits, scenario.Limit{Measure: *measured, Of: first, Over: over, AtMost: *atMost})
+	s.Limits = nil
+	for _, over := range slices.Concat(under, beside) {
+		if over != first {
+			s.Limits = append(s.Limits, scenario.Limit{Measure: *measured, Of: first, Over: over, AtMost: *atMost})
+		}
 	}
 	cores, err := place(o.anywhere)
 	if err != nil {
@@ -79,4 +73,17 @@ func compareCommand(ctx context.Context, args []string, stdout, stderr io.Writer
 		return exitWorse, err
 	}
 	return exitCode([]*result.Result{res}), nil
+}
+
+// checkBaselines turns away what no comparison comes of.
+func checkBaselines(beside []string) error {
+	for i, b := range beside {
+		switch {
+		case b == scenario.Reader:
+			return fmt.Errorf("%w: %s delivers nothing, and compare is about deliveries: leave it out, or see what a record costs over it: run unwanted", errUsage, b)
+		case slices.Contains(beside[:i], b):
+			return fmt.Errorf("%w: %s is named twice, and a baseline runs once: leave one out. What chance makes of two equal servers is told by: compare ws-single ws-single", errUsage, b)
+		}
+	}
+	return nil
 }

@@ -19,10 +19,10 @@ import (
 
 // Exit codes: what a script can act on.
 const (
-	exitHolds     = 0
+	exitHolds     = 0 // or there was no limit to hold
 	exitWorse     = 1 // worse than a limit, or it failed
 	exitUsage     = 2
-	exitRefused   = 3
+	exitRefused   = 3 // or it was interrupted
 	exitUndecided = 4
 )
 
@@ -36,11 +36,16 @@ const help = `usage: scripts/bench COMMAND [options]
   baseline NAME        run a baseline in the foreground, to look at it
   COMMAND --help       options and examples
 
-Exit codes: 0 holds, 1 worse than a limit or failed, 2 wrong usage, 3 refused to judge, 4 undecided.
+Exit codes: 0 holds or has no limit to hold, 1 worse than a limit or failed, 2 wrong usage,
+            3 refused to judge or interrupted, 4 undecided.
 `
 
-// errUsage is wrapped by errors in the command line.
-var errUsage = errors.New("wrong usage")
+var (
+	// errUsage is wrapped by errors in the command line.
+	errUsage = errors.New("wrong usage")
+	// errInterrupted ends a run of which there is nothing to keep.
+	errInterrupted = errors.New("interrupted before anything was measured")
+)
 
 func main() {
 	if len(os.Args) == 2 && os.Args[1] == "worker" {
@@ -65,6 +70,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	case errors.Is(err, errUsage):
 		fmt.Fprintf(stderr, "bench: %s\n", strings.TrimPrefix(err.Error(), errUsage.Error()+": "))
 		return exitUsage
+	case errors.Is(err, errInterrupted):
+		fmt.Fprintf(stderr, "bench: %v\n", err)
+		return exitRefused
 	case err != nil:
 		fmt.Fprintf(stderr, "bench: %v\n", err)
 		return max(code, exitWorse)
@@ -85,7 +93,7 @@ func command(ctx context.Context, args []string, stdout, stderr io.Writer) (int,
 	case "capacity":
 		return capacityCommand(ctx, rest, stdout, stderr)
 	case "report":
-		return reportCommand(rest, stdout)
+		return reportCommand(rest, stdout, stderr)
 	case "list":
 		return list(stdout)
 	case "baseline":

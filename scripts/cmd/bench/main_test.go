@@ -2,16 +2,21 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"errors"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/adred-codev/ws_poc/scripts/internal/measure"
 	"github.com/adred-codev/ws_poc/scripts/internal/result"
+	"github.com/adred-codev/ws_poc/scripts/internal/scenario"
 	"github.com/adred-codev/ws_poc/scripts/internal/variant"
 )
 
@@ -44,10 +49,21 @@ func TestWrongUsage(t *testing.T) {
 		{[]string{"run", "--rounds", "-1", "broadcast", "--anywhere"}, "--rounds"},
 		{[]string{"run", "--connections", "many"}, "connections"},
 		{[]string{"run", "nowhere.yaml"}, "nowhere.yaml"},
+		{[]string{"run", "idle", "--rounds", "2", "--anywhere"}, "rounds is given"},
+		{[]string{"run", "storm", "--slice", "2s", "--anywhere"}, "slice is given"},
+		{[]string{"run", "burst", "--slice", "2s", "--anywhere"}, "needs at least"},
+		{[]string{"run", "idle", "idle", "--rounds", "2", "--anywhere"}, "--rounds concerns none"},
+		{[]string{"run", "idle", "storm", "--slice", "2s", "--anywhere"}, "--slice 2s fits none"},
+		{[]string{"run", "--slice", "1ms", "--anywhere"}, "slice is 1ms"},
+		{[]string{"run", "--connections", "1", "--anywhere"}, "steps"},
+		{[]string{"run", "--rounds", "-1", "--anywhere"}, "--rounds"},
 		{[]string{"compare", "ws-single"}, "two servers or more"},
 		{[]string{"compare", "ws-single", "nginx"}, "nginx"},
 		{[]string{"compare", "ws-single", "floor", "--scenario", "idle"}, "idle"},
 		{[]string{"compare", "ws-single", "reader", "--scenario", "unwanted"}, "unwanted"},
+		{[]string{"compare", "gorilla-hub", "gorilla-hub"}, "named twice"},
+		{[]string{"compare", "ws-single", "floor", "floor"}, "named twice"},
+		{[]string{"compare", "ws-single", "reader"}, "reader delivers nothing"},
 		{[]string{"run", "idle", "--connections", "1", "--anywhere"}, "steps"},
 		{[]string{"compare", "ws-single", "floor", "--measure", "beauty"}, "beauty"},
 		{[]string{"compare", "ws-single", "ws-single=/not/there"}, "/not/there"},
@@ -86,24 +102,146 @@ func TestList(t *testing.T) {
 	}
 }
 
-func TestExitCodes(t *testing.T) {
+// Options for several scenarios are settled before the first of them is measured.
+func TestOptionsForSeveral(t *testing.T) {
 	tests := []struct {
-		verdicts []result.Verdict
-		want     int
+		o     options
+		notes []string // each begins with
+		want  func(s *scenario.Scenario) bool
 	}{
-		{nil, exitHolds},
-		{[]result.Verdict{result.Holds, result.Holds}, exitHolds},
-		{[]result.Verdict{result.Holds, result.Undecided}, exitUndecided},
-		{[]result.Verdict{result.Undecided, result.Refused}, exitRefused},
-		{[]result.Verdict{result.Refused, result.Worse, result.Holds}, exitWorse},
+		{options{}, nil, func(*scenario.Scenario) bool { return true }},
+		{options{rounds: 7}, []string{"idle: --rounds"}, func(s *scenario.Scenario) bool { return s.Rounds == 7 || s.Kind == scenario.Idle && s.Rounds == 0 }},
+		{
+			options{slice: 3 * time.Second},
+			[]string{"burst: --slice 3s is too short", "idle: --slice", "storm: --slice"},
+			func(s *scenario.Scenario) bool {
+				switch s.Name {
+				case "burst":
+					return time.Duration(s.Slice) == 10*time.Second
+				case "idle", "storm":
+					return s.Slice == 0
+				}
+				return time.Duration(s.Slice) == 3*time.Second
+			},
+		},
+		{options{slice: 10 * time.Second}, []string{"idle: --slice", "storm: --slice"}, func(s *scenario.Scenario) bool {
+			return s.Kind != scenario.Deliver || time.Duration(s.Slice) == 10*time.Second
+		}},
+		{options{connections: 400}, nil, func(s *scenario.Scenario) bool {
+			return s.Connections == 400 && s.Settings["WS_MAX_CONNECTIONS"] == "" && (s.Kind != scenario.Idle || slices.Equal(s.Steps, []int{100, 400}))
+		}},
 	}
 	for _, tt := range tests {
-		var all []*result.Result
-		for _, v := range tt.verdicts {
-			all = append(all, &result.Result{Verdict: v})
+		all, err := scenarios(nil)
+		if err != nil {
+			t.Fatal(err)
 		}
-		if got := exitCode(all); got != tt.want {
-			t.Errorf("%v: exit code %d, want %d", tt.verdicts, got, tt.want)
+		notes, err := tt.o.applyAll(all)
+		if err != nil || !slices.EqualFunc(notes, tt.notes, strings.HasPrefix) {
+			t.Errorf("%+v: %q and %v, want %q", tt.o, notes, err, tt.notes)
+		}
+		for _, s := range all {
+			if err := s.Validate(); err != nil || !tt.want(&s) {
+				t.Errorf("%+v: %s has %d connections, steps %v, %d rounds of %v: %v", tt.o, s.Name, s.Connections, s.Steps, s.Rounds, s.Slice, err)
+			}
+		}
+	}
+}
+
+// What becomes of one scenario leaves the others be.
+func TestRunAll(t *testing.T) {
+	const fails, stops, nothing = "fails", "stops", "nothing" // other names are verdicts
+	tests := []struct {
+		names    string
+		ran      int
+		code     int
+		err      string // "": none
+		reported string // on stderr
+	}{
+		{"holds holds", 2, exitHolds, "", ""},
+		{"holds fails undecided", 3, exitWorse, "1 of 3 scenarios failed: fails", "bench: fails: the broker is gone"},
+		{"fails", 1, exitWorse, "the broker is gone", ""},
+		{"holds stops holds", 2, exitRefused, "", "bench: interrupted: 1 of 3 scenarios were not measured"},
+		{"holds nothing holds", 2, exitRefused, "", "bench: interrupted: 2 of 3 scenarios were not measured"},
+		{"worse nothing", 2, exitWorse, "", "bench: interrupted: 1 of 2"},
+		{"fails nothing", 2, exitWorse, "1 of 2 scenarios failed: fails", "bench: interrupted: 1 of 2"},
+		{"nothing holds", 1, exitRefused, "interrupted before anything was measured", ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.names, func(t *testing.T) {
+			ctx, interrupt := context.WithCancel(t.Context())
+			defer interrupt()
+			var all []scenario.Scenario
+			for _, name := range strings.Fields(tt.names) {
+				all = append(all, scenario.Scenario{Name: name})
+			}
+			var stderr bytes.Buffer
+			ran := 0
+			code, err := runAll(ctx, all, &stderr, func(s scenario.Scenario) (*result.Result, error) {
+				ran++
+				switch s.Name {
+				case fails:
+					return nil, errors.New("the broker is gone")
+				case stops:
+					interrupt()
+					return &result.Result{Verdict: result.Refused, Interrupted: true}, nil
+				case nothing:
+					interrupt()
+					return nil, errInterrupted
+				}
+				return &result.Result{Verdict: result.Verdict(s.Name)}, nil
+			})
+			got := ""
+			if err != nil {
+				got = err.Error()
+			}
+			if ran != tt.ran || code != tt.code || got != tt.err || !strings.Contains(stderr.String(), tt.reported) {
+				t.Errorf("%d ran, exit code %d, error %q, want %d, %d, %q; and on stderr\n%s", ran, code, got, tt.ran, tt.code, tt.err, stderr.String())
+			}
+		})
+	}
+}
+
+// A start that is interrupted is no failure.
+func TestInterruptedStart(t *testing.T) {
+	ctx, interrupt := context.WithCancel(t.Context())
+	interrupt()
+	for _, command := range []string{"run broadcast", "compare ws-single floor", "capacity"} {
+		var stdout, stderr bytes.Buffer
+		args := append(strings.Fields(command), "--anywhere", "--brokers", "127.0.0.1:1", "--out", t.TempDir())
+		code := run(ctx, args, &stdout, &stderr)
+		if last := "bench: interrupted before anything was measured\n"; code != exitRefused || !strings.HasSuffix(stderr.String(), last) || stdout.Len() > 0 {
+			t.Errorf("%s: exit code %d\n%s\n%s", command, code, stdout.String(), stderr.String())
+		}
+	}
+}
+
+// What was measured is shown even where it cannot be kept, and whatever else went wrong.
+func TestWatchedShowsWhatIsNotKept(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	broke := errors.New("the run broke off")
+	var stdout bytes.Buffer
+	res, err := watched(t.Context(), &options{out: filepath.Join(file, "folder")}, cores{}, measure.Config{}, &stdout, io.Discard,
+		func(measure.Config) (*result.Result, error) { return example(t), broke })
+	if res == nil || !errors.Is(err, broke) || !strings.Contains(err.Error(), "write result") {
+		t.Errorf("error %v", err)
+	}
+	if out := stdout.String(); !strings.Contains(out, "ws-single") || !strings.HasSuffix(out, "; not kept\n") {
+		t.Errorf("printed was\n%s", out)
+	}
+	interrupted, interrupt := context.WithCancel(t.Context())
+	interrupt()
+	kept := t.TempDir()
+	for _, lanes := range [][]result.Lane{nil, {{Name: "floor", Connections: 3}}} {
+		_, err = watched(interrupted, &options{out: kept}, cores{}, measure.Config{}, &stdout, io.Discard,
+			func(measure.Config) (*result.Result, error) {
+				return &result.Result{Lanes: lanes, Interrupted: true}, broke
+			})
+		if files, _ := os.ReadDir(kept); !errors.Is(err, errInterrupted) || len(files) > 0 {
+			t.Errorf("%d lanes: error %v, %d files", len(lanes), err, len(files))
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -30,7 +31,7 @@ type options struct {
 
 func (o *options) define(f *flag.FlagSet) {
 	f.IntVar(&o.connections, "connections", 0, "so many instead of the scenario's `number`")
-	f.IntVar(&o.rounds, "rounds", 0, "so many instead of the scenario's `number` of turns of each lane")
+	f.IntVar(&o.rounds, "rounds", 0, "so many instead of the scenario's `number` of turns of each lane, or of storms")
 	f.DurationVar(&o.slice, "slice", 0, "how long a turn is, instead of the scenario's `time`")
 	f.StringVar(&o.brokers, "brokers", "", "an `address` of a Kafka to use; without it one is started for the run")
 	f.StringVar(&o.out, "out", "", "`folder` for the results (default scripts/.cache/bench)")
@@ -70,16 +71,74 @@ func parse(f *flag.FlagSet, args []string) ([]string, error) {
 	}
 }
 
-// apply changes the scenario as asked.
+// apply changes the scenario as asked. What does not concern it is an error.
 func (o *options) apply(s *scenario.Scenario) error {
+	if err := o.check(); err != nil {
+		return err
+	}
+	if err := o.change(s); err != nil {
+		return fmt.Errorf("%w: %w", errUsage, err)
+	}
+	return nil
+}
+
+// applyAll changes each of several scenarios by what concerns it, and says which keep what they have. With one it is apply:
+// who names it means it.
+func (o *options) applyAll(all []scenario.Scenario) (notes []string, err error) {
+	if len(all) == 1 {
+		return nil, o.apply(&all[0])
+	}
+	if err := o.check(); err != nil {
+		return nil, err
+	}
+	var errs []error
+	rounds, slice := false, false // one takes them
+	for i := range all {
+		s, mine := &all[i], *o
+		note := func(option, why string, args ...any) {
+			notes = append(notes, fmt.Sprintf("%s: %s %s", s.Name, option, fmt.Sprintf(why, args...)))
+		}
+		if o.rounds > 0 && s.Kind == scenario.Idle {
+			mine.rounds = 0
+			note("--rounds", "does not concern it: its connections rest once")
+		}
+		switch {
+		case o.slice > 0 && s.Kind != scenario.Deliver:
+			mine.slice = 0
+			note("--slice", "does not concern it: there are no turns")
+		case o.slice > 0 && o.slice < shortest(s):
+			mine.slice = 0
+			note("--slice", "%v is too short for its records, of which one or a burst must fit: it keeps %v", o.slice, s.Slice)
+		}
+		rounds, slice = rounds || mine.rounds > 0, slice || mine.slice > 0
+		errs = append(errs, mine.change(s))
+	}
+	if o.rounds > 0 && !rounds {
+		errs = append(errs, errors.New("--rounds concerns none of the scenarios: leave it out"))
+	}
+	if o.slice > 0 && !slice {
+		errs = append(errs, fmt.Errorf("--slice %v fits none of the scenarios: leave it out", o.slice))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, fmt.Errorf("%w: %w", errUsage, err)
+	}
+	return notes, nil
+}
+
+func (o *options) check() error {
 	if o.connections < 0 || o.rounds < 0 || o.slice < 0 {
 		return fmt.Errorf("%w: --connections, --rounds and --slice take positive numbers", errUsage)
 	}
+	return nil
+}
+
+func (o *options) change(s *scenario.Scenario) error {
 	if o.connections > 0 {
 		if len(s.Steps) > 0 {
 			s.Steps = []int{max(1, o.connections/4), o.connections}
 		}
 		s.Connections = o.connections
+		delete(s.Settings, "WS_MAX_CONNECTIONS") // it is the scenario's number that was meant
 	}
 	if o.rounds > 0 {
 		s.Rounds = o.rounds
@@ -87,13 +146,16 @@ func (o *options) apply(s *scenario.Scenario) error {
 	if o.slice > 0 {
 		s.Slice = scenario.Duration(o.slice)
 	}
-	if most := s.Settings["WS_MAX_CONNECTIONS"]; o.connections > 0 && most != "" {
-		delete(s.Settings, "WS_MAX_CONNECTIONS") // it is the scenario's number that was meant
+	return s.Validate()
+}
+
+// shortest is how long a turn takes at least: each lane has a record in it, or a burst.
+func shortest(s *scenario.Scenario) time.Duration {
+	least := 0.0
+	for _, l := range s.AllLanes() {
+		least = max(least, float64(max(l.Publish.Burst, 1))/l.Publish.Rate)
 	}
-	if err := s.Validate(); err != nil {
-		return fmt.Errorf("%w: %w", errUsage, err)
-	}
-	return nil
+	return time.Duration(math.Ceil(least * float64(time.Second)))
 }
 
 // servers splits NAME and NAME=BINARY, and checks the names. The same name twice, with another binary or to see what two

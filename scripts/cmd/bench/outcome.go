@@ -3,47 +3,55 @@ package main
 import (
 	"fmt"
 	"io"
+	"math"
+	"os"
 	"path/filepath"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/adred-codev/ws_poc/scripts/internal/measure"
 	"github.com/adred-codev/ws_poc/scripts/internal/result"
 )
 
-// keep writes a result into a file named after when and what.
+// keep writes a result into a file named after when and what. The path is "" when there is no such file then: one that
+// has something wrong in it is there all the same.
 func keep(o *options, res *result.Result) (string, error) {
 	folder, err := o.folder()
 	if err != nil {
 		return "", err
 	}
 	path := filepath.Join(folder, res.Started.Format("20060102-150405")+"-"+res.Scenario.Name+".json")
-	return path, res.Write(path)
+	if err = res.Write(path); err != nil {
+		if _, gone := os.Stat(path); gone != nil {
+			path = ""
+		}
+	}
+	return path, err
 }
 
-// printOutcome says what came out, for a terminal.
+// printOutcome says what came out, for a terminal. Without a path the result was not kept.
 func printOutcome(out io.Writer, res *result.Result, path string) {
 	fmt.Fprintf(out, "\n%s: %s\n\n", res.Scenario.Name, res.Scenario.Title)
-	w := tabwriter.NewWriter(out, 0, 8, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(w, "lane\tclients\tdeliveries\tus/delivery\tus/record\tp50 ms\tp99 ms\tmax ms\tallocs\tB/client\tidle us/s\t")
-	for _, l := range res.Lanes {
-		t := l.Totals
-		fmt.Fprintf(w, "%s\t%d\t%d\t%s\t%s\t", l.Name, l.Connections, t.Received, figure(t.CPUPerDelivery), figure(t.CPUPerRecord))
-		if d := l.Latency; d != nil {
-			fmt.Fprintf(w, "%s\t%s\t%s\t", figure(d.P50MS), figure(d.P99MS), figure(d.MaxMS))
-		} else {
-			fmt.Fprint(w, "\t\t\t")
-		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t\n", figure(t.AllocsPerDelivery), figure(t.RSSPerConnection), figure(t.IdleCPU))
-	}
-	_ = w.Flush() // a terminal that is gone needs no table
+	printTable(out, res.Lanes)
+	fmt.Fprintln(out)
+	printConnects(out, res.Lanes)
 	for _, l := range res.Lanes {
 		for i, s := range l.Storms {
 			fmt.Fprintf(out, "%s, storm %d: all connected after %.2f s, all caught up after %.2f s, %d replayed, %d lost, %.0f us of CPU a client\n",
 				l.Name, i+1, s.Connected, s.CaughtUp, s.Replayed, s.Lost, s.CPUMicros)
 		}
 	}
-	fmt.Fprintln(out)
+	if len(res.Judgements)+len(res.Refusals) > 0 {
+		fmt.Fprintln(out)
+	}
 	for _, j := range res.Judgements {
+		if res.Verdict == result.Refused { // whatever its figure is, it was not judged
+			fmt.Fprintf(out, "%-9s  %s\n", "unjudged", measure.Explain(j))
+			continue
+		}
 		fmt.Fprintf(out, "%-9s  %s\n", j.Verdict, measure.Explain(j))
 		if j.Verdict == result.Undecided && j.Needed > 0 {
 			fmt.Fprintf(out, "           about %d more rounds may decide it (--rounds %d)\n", j.Needed, j.Needed+j.Pairs)
@@ -52,18 +60,134 @@ func printOutcome(out io.Writer, res *result.Result, path string) {
 	for _, r := range res.Refusals {
 		fmt.Fprintf(out, "refused    %s\n", r.Text)
 	}
-	fmt.Fprintf(out, "\n%s; kept in %s\n", res.Verdict, path)
+	where := "not kept"
+	if path != "" {
+		where = "kept in " + path
+	}
+	fmt.Fprintf(out, "\n%s; %s\n", verdict(res), where)
 }
 
-// figure is short: three digits that matter, nothing for what was not measured.
+// verdict is a run's in words.
+func verdict(res *result.Result) string {
+	switch c := res.Capacity; {
+	case res.Verdict != result.Holds || len(res.Judgements) > 0:
+		return string(res.Verdict)
+	case c != nil:
+		return fmt.Sprintf("holds %s records/s, %s deliveries/s, with p99 below %s ms", digits(c.Rate), digits(c.Deliveries), digits(c.BoundMS))
+	}
+	return "measured; no limit to hold"
+}
+
+// columns are the table's; scripts/scenarios/README.md says what they are.
+var columns = []struct {
+	head string
+	of   func(l *result.Lane) string
+}{
+	{"lane", func(l *result.Lane) string { return l.Name }},
+	{"clients", func(l *result.Lane) string { return strconv.Itoa(l.Connections) }},
+	{"deliveries", func(l *result.Lane) string {
+		if l.Totals.Expected+l.Totals.Received == 0 {
+			return ""
+		}
+		return strconv.FormatInt(l.Totals.Received, 10)
+	}},
+	{"reach", func(l *result.Lane) string {
+		if l.Totals.Expected == 0 || l.Totals.Received == l.Totals.Expected {
+			return ""
+		}
+		return percent(float64(l.Totals.Received) / float64(l.Totals.Expected))
+	}},
+	{"us/delivery", func(l *result.Lane) string { return figure(l.Totals.CPUPerDelivery) }},
+	{"us/record", func(l *result.Lane) string { return figure(l.Totals.CPUPerRecord) }},
+	{"p50 ms", func(l *result.Lane) string { return figure(latency(l).P50MS) }},
+	{"p99 ms", func(l *result.Lane) string { return figure(latency(l).P99MS) }},
+	{"max ms", func(l *result.Lane) string { return figure(latency(l).MaxMS) }},
+	{"allocs", func(l *result.Lane) string { return figure(l.Totals.AllocsPerDelivery) }},
+	{"B/client", func(l *result.Lane) string { return figure(l.Totals.RSSPerConnection) }},
+	{"sockets B/client", func(l *result.Lane) string { return figure(l.Totals.SocketsPerConn) }},
+	{"idle us/s", func(l *result.Lane) string { return figure(l.Totals.IdleCPU) }},
+}
+
+func latency(l *result.Lane) result.Distribution {
+	if l.Latency == nil {
+		return result.Distribution{}
+	}
+	return *l.Latency
+}
+
+// printTable shows the lanes. A column that none has anything in is left out, so that the rest fits a terminal.
+func printTable(out io.Writer, lanes []result.Lane) {
+	rows := make([]strings.Builder, 1+len(lanes))
+	for _, c := range columns {
+		cells := make([]string, len(lanes))
+		for i := range lanes {
+			cells[i] = c.of(&lanes[i])
+		}
+		if !slices.ContainsFunc(cells, func(cell string) bool { return cell != "" }) {
+			continue
+		}
+		for i, cell := range slices.Insert(cells, 0, c.head) {
+			rows[i].WriteString(cell + "\t")
+		}
+	}
+	w := tabwriter.NewWriter(out, 0, 8, 2, ' ', tabwriter.AlignRight)
+	for i := range rows {
+		fmt.Fprintln(w, rows[i].String())
+	}
+	_ = w.Flush() // a terminal that is gone needs no table
+}
+
+// printConnects says how the clients came, a line for each server: lanes that share one have theirs in common.
+func printConnects(out io.Writer, lanes []result.Lane) {
+	for i, l := range lanes {
+		c := l.Connect
+		same := func(other result.Lane) bool { return other.Server == l.Server && reflect.DeepEqual(other.Connect, c) }
+		if c == nil || slices.ContainsFunc(lanes[:i], same) {
+			continue
+		}
+		var names []string
+		for _, other := range lanes[i:] {
+			if same(other) {
+				names = append(names, other.Name)
+			}
+		}
+		fmt.Fprintf(out, "%s: %s handshakes/s for %s s; time to connect p50 %s ms, p99 %s ms, max %s ms",
+			strings.Join(names, " and "), digits(c.PerSecond), digits(c.Seconds), digits(c.P50MS), digits(c.P99MS), digits(c.MaxMS))
+		refused := 0
+		for _, n := range c.Refused {
+			refused += n
+		}
+		if refused > 0 {
+			fmt.Fprintf(out, "; %d turned away and tried again", refused)
+		}
+		fmt.Fprintln(out)
+	}
+}
+
+// figure is nothing for what was not measured.
 func figure(v float64) string {
-	switch {
-	case v == 0:
+	if v == 0 {
 		return ""
-	case v >= 100 || v <= -100:
+	}
+	return digits(v)
+}
+
+// digits are the three that matter, or all of a larger number.
+func digits(v float64) string {
+	if v >= 100 || v <= -100 {
 		return fmt.Sprintf("%.0f", v)
 	}
 	return fmt.Sprintf("%.3g", v)
+}
+
+// percent is never rounded to 100: it is looked at for the one message in a million that did not come.
+func percent(share float64) string {
+	const nearly = 1e-9 // what floating point makes of a round number
+	p := math.Floor(1e4*share + nearly)
+	if share > 1 {
+		p = math.Ceil(1e4*share - nearly)
+	}
+	return strconv.FormatFloat(p/100, 'f', -1, 64) + "%"
 }
 
 // exitCode is the worst of several results.

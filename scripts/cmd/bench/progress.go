@@ -71,7 +71,7 @@ func describe(p measure.Progress) string {
 		parts = append(parts, fmt.Sprintf("%.0f deliveries/s", p.PerSecond))
 	}
 	if p.Reach > 0 {
-		parts = append(parts, fmt.Sprintf("reach %.4g%%", 100*p.Reach))
+		parts = append(parts, "reach "+percent(p.Reach))
 	}
 	if p.Left > 0 {
 		parts = append(parts, fmt.Sprintf("%v left", p.Left.Round(time.Second)))

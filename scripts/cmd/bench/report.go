@@ -3,9 +3,11 @@ package main
 import (
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/adred-codev/ws_poc/scripts/internal/report"
 	"github.com/adred-codev/ws_poc/scripts/internal/result"
@@ -14,7 +16,7 @@ import (
 const reportExample = `  scripts/bench report                                  # the newest result of each scenario, into report.html and report.md
   scripts/bench report results/*.json --html page.html --markdown pr.md`
 
-func reportCommand(args []string, stdout io.Writer) (int, error) {
+func reportCommand(args []string, stdout, stderr io.Writer) (int, error) {
 	var o options
 	f := newFlags("report", "report [FILE ...] [options]", reportExample, stdout)
 	f.StringVar(&o.out, "results", "", "`folder` to take the newest result of each scenario from (default scripts/.cache/bench)")
@@ -25,12 +27,12 @@ func reportCommand(args []string, stdout io.Writer) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	var results []*result.Result
 	if len(files) == 0 {
-		if files, err = newest(&o); err != nil {
+		if results, err = newest(&o, stderr); err != nil {
 			return 0, err
 		}
 	}
-	var results []*result.Result
 	for _, file := range files {
 		r, err := result.Read(inCallersFolder(file))
 		if err != nil {
@@ -44,15 +46,20 @@ func reportCommand(args []string, stdout io.Writer) (int, error) {
 	if err := write(inCallersFolder(*table), func(w io.Writer) error { return report.Markdown(w, results) }); err != nil {
 		return 0, err
 	}
-	fmt.Fprintf(stdout, "%s and %s, of %d results\n", *page, *table, len(results))
+	many := "s"
+	if len(results) == 1 {
+		many = ""
+	}
+	fmt.Fprintf(stdout, "%s and %s, of %d result%s\n", *page, *table, len(results), many)
 	if *pictures != "" {
 		return exitHolds, draw(inCallersFolder(*pictures), results)
 	}
 	return exitHolds, nil
 }
 
-// newest are the last result of each scenario in a folder, in the scenarios' order of age.
-func newest(o *options) ([]string, error) {
+// newest are the last result of each scenario in a folder, the oldest first. One that broke off does not take the place of
+// one that is whole. A file that cannot be read, such as an older bench's, is told and left out: nobody asked for it.
+func newest(o *options, stderr io.Writer) ([]*result.Result, error) {
 	folder, err := o.folder()
 	if err != nil {
 		return nil, err
@@ -61,30 +68,41 @@ func newest(o *options) ([]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("look for results: %w", err)
 	}
-	if len(files) == 0 {
-		return nil, fmt.Errorf("%w: no results in %s: measure something first, such as: bench run broadcast", errUsage, folder)
-	}
 	slices.Sort(files) // the names begin with the time
-	last := map[string]string{}
+	last := map[string]*result.Result{}
 	for _, file := range files {
 		r, err := result.Read(file)
 		if err != nil {
-			return nil, err
+			fmt.Fprintf(stderr, "bench: left out: %s\n", briefly(err))
+			continue
 		}
 		kind := ""
 		if len(r.Command) > 1 {
 			kind = r.Command[1] // a comparison of one scenario does not take the place of a run
 		}
-		last[kind+" "+r.Scenario.Name] = file
-	}
-	return slices.DeleteFunc(files, func(file string) bool {
-		for _, l := range last {
-			if l == file {
-				return false
-			}
+		key := kind + " " + r.Scenario.Name
+		if before := last[key]; before == nil || whole(r) || !whole(before) {
+			last[key] = r
 		}
-		return true
-	}), nil
+	}
+	if len(last) == 0 {
+		return nil, fmt.Errorf("%w: no results in %s: measure something first, such as: bench run broadcast", errUsage, folder)
+	}
+	return slices.SortedFunc(maps.Values(last), func(a, b *result.Result) int { return a.Started.Compare(b.Started) }), nil
+}
+
+// briefly is an error's first two lines in one: what does not fit the schema is told place by place.
+func briefly(err error) string {
+	lines := strings.Split(err.Error(), "\n")
+	if len(lines) <= 2 {
+		return strings.Join(lines, " ")
+	}
+	return fmt.Sprintf("%s %s (and %d lines more: bench report FILE shows them)", lines[0], lines[1], len(lines)-2)
+}
+
+// whole says that a run went on to its end.
+func whole(r *result.Result) bool {
+	return !r.Interrupted && !slices.ContainsFunc(r.Refusals, func(f result.Refusal) bool { return f.Code == result.Incomplete })
 }
 
 func write(path string, content func(io.Writer) error) error {
@@ -99,7 +117,10 @@ func write(path string, content func(io.Writer) error) error {
 		_ = f.Close()
 		return fmt.Errorf("write %s: %w", path, err)
 	}
-	return f.Close()
+	if err := f.Close(); err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	return nil
 }
 
 // draw writes each picture there is something for.

@@ -2,9 +2,11 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/adred-codev/ws_poc/scripts/internal/measure"
@@ -14,7 +16,8 @@ import (
 
 const runExample = `  scripts/bench run broadcast
   scripts/bench run --server ws-single --connections 2000 --rounds 6 broadcast fanout-100
-  scripts/bench run                      # every scenario, about 25 minutes`
+  scripts/bench run                      # every scenario, about 25 minutes
+  scripts/bench run --rounds 6           # the same in less; a scenario that an option does not concern goes without`
 
 func runCommand(ctx context.Context, args []string, stdout, stderr io.Writer) (int, error) {
 	var o options
@@ -36,30 +39,65 @@ func runCommand(ctx context.Context, args []string, stdout, stderr io.Writer) (i
 	if err != nil {
 		return 0, err
 	}
+	notes, err := o.applyAll(all) // before minutes go into the first of them
+	if err != nil {
+		return 0, err
+	}
 	cores, err := place(o.anywhere)
 	if err != nil {
 		return 0, err
 	}
-	var results []*result.Result
-	for i := range all {
-		if err := o.apply(&all[i]); err != nil {
-			return 0, err
-		}
-		fmt.Fprintf(stderr, "%s: %s\n", all[i].Name, all[i].Title)
-		res, err := measureOne(ctx, &o, cores, measure.Config{
-			Scenario: all[i], Servers: under, Binaries: binaries, Command: append([]string{"scripts/bench", "run"}, args...),
+	for _, note := range notes { // not earlier: place starts this program anew
+		fmt.Fprintf(stderr, "bench: %s\n", note)
+	}
+	return runAll(ctx, all, stderr, func(s scenario.Scenario) (*result.Result, error) {
+		return measureOne(ctx, &o, cores, measure.Config{
+			Scenario: s, Servers: under, Binaries: binaries, Command: append([]string{"scripts/bench", "run"}, args...),
 		}, stdout, stderr)
+	})
+}
+
+// runAll measures one scenario after the other. One that breaks off does not keep the others from being measured: each
+// starts its own broker and servers. Of several its error is told at once, and their names at the end.
+func runAll(ctx context.Context, all []scenario.Scenario, stderr io.Writer, one func(scenario.Scenario) (*result.Result, error)) (int, error) {
+	var results []*result.Result
+	var broken []string
+	measured := 0
+	for _, s := range all {
+		if ctx.Err() != nil {
+			break
+		}
+		fmt.Fprintf(stderr, "%s: %s\n", s.Name, s.Title)
+		res, err := one(s)
 		if res != nil {
 			results = append(results, res)
 		}
-		if err != nil {
+		switch {
+		case errors.Is(err, errInterrupted):
+			continue // ctx ends the loop
+		case err != nil && len(all) == 1:
 			return exitWorse, err
+		case err != nil:
+			broken = append(broken, s.Name)
+			fmt.Fprintf(stderr, "bench: %s: %v\n", s.Name, err)
 		}
-		if ctx.Err() != nil {
-			return max(exitCode(results), exitRefused), nil // the rest never ran
+		measured++
+	}
+	code := exitCode(results)
+	switch {
+	case measured == len(all):
+	case measured == 0:
+		return exitRefused, errInterrupted
+	default:
+		fmt.Fprintf(stderr, "bench: interrupted: %d of %d scenarios were not measured\n", len(all)-measured, len(all))
+		if code != exitWorse {
+			code = exitRefused
 		}
 	}
-	return exitCode(results), nil
+	if len(broken) > 0 {
+		return exitWorse, fmt.Errorf("%d of %d scenarios failed: %s", len(broken), len(all), strings.Join(broken, ", "))
+	}
+	return code, nil
 }
 
 // scenarios reads the named ones, or all.
@@ -92,15 +130,17 @@ func scenarios(names []string) ([]scenario.Scenario, error) {
 
 // measureOne runs one scenario, keeps its result and prints it.
 func measureOne(ctx context.Context, o *options, c cores, cfg measure.Config, stdout, stderr io.Writer) (*result.Result, error) {
-	return watched(o, c, cfg, stdout, stderr, func(cfg measure.Config) (*result.Result, error) { return measure.Run(ctx, cfg) })
+	return watched(ctx, o, c, cfg, stdout, stderr, func(cfg measure.Config) (*result.Result, error) { return measure.Run(ctx, cfg) })
 }
 
 // searchOne is the same for a search.
 func searchOne(ctx context.Context, o *options, c cores, cfg measure.Config, b measure.Bound, stdout, stderr io.Writer) (*result.Result, error) {
-	return watched(o, c, cfg, stdout, stderr, func(cfg measure.Config) (*result.Result, error) { return measure.Capacity(ctx, cfg, b) })
+	return watched(ctx, o, c, cfg, stdout, stderr, func(cfg measure.Config) (*result.Result, error) { return measure.Capacity(ctx, cfg, b) })
 }
 
-func watched(o *options, c cores, cfg measure.Config, stdout, stderr io.Writer, do func(measure.Config) (*result.Result, error)) (*result.Result, error) {
+// watched does it under the eyes of the caller, keeps the result and prints it. A result that could not be kept is printed
+// all the same: it took minutes.
+func watched(ctx context.Context, o *options, c cores, cfg measure.Config, stdout, stderr io.Writer, do func(measure.Config) (*result.Result, error)) (*result.Result, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, fmt.Errorf("find this program: %w", err)
@@ -110,13 +150,20 @@ func watched(o *options, c cores, cfg measure.Config, stdout, stderr io.Writer, 
 	cfg.Brokers, cfg.Seed, cfg.Progress = o.brokers, o.seed, line.show
 	res, err := do(cfg)
 	line.end()
+	if ctx.Err() != nil && !hasSamples(res) {
+		return nil, errInterrupted // what broke off because of it is no failure
+	}
 	if res == nil {
 		return nil, err
 	}
-	path, werr := keep(o, res)
-	if werr != nil {
-		return res, werr
-	}
+	path, unkept := keep(o, res)
 	printOutcome(stdout, res, path)
-	return res, err
+	return res, errors.Join(err, unkept)
+}
+
+// hasSamples says whether anything was measured.
+func hasSamples(res *result.Result) bool {
+	return res != nil && slices.ContainsFunc(res.Lanes, func(l result.Lane) bool {
+		return len(l.Slices)+len(l.Memory)+len(l.Storms) > 0
+	})
 }
