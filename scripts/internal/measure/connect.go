@@ -2,6 +2,7 @@ package measure
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -44,21 +45,27 @@ func (r *Rig) raise(ctx context.Context, in *instance, n int) error {
 		}
 		r.tell(p)
 	})
-	if err != nil {
-		return fmt.Errorf("connect %d clients to %s: %w", n, in.name, err)
-	}
+	failed := err
 	after, err := machine.ProcessCPU(in.proc.PID)
 	if err != nil {
-		return err
+		return errors.Join(failed, err)
 	}
-	c.CPUMicros = float64((after - before).Microseconds()) / float64(max(n-had, 1))
 	in.connections = n
+	if failed != nil { // what came is told, and why the others did not
+		in.connections = p.Connections
+	}
+	c.CPUMicros = float64((after - before).Microseconds()) / float64(max(in.connections-had, 1))
 	for _, l := range r.lanes {
-		if l.in == in {
-			l.out.Connections = n
-			l.out.Stalled = in.plan.StalledOf(n)
+		if l.in != in {
+			continue
+		}
+		l.out.Connections, l.out.Stalled = in.connections, in.plan.StalledOf(in.connections)
+		if had < n { // not of those that came back
 			l.out.Connect = &c
 		}
+	}
+	if failed != nil {
+		return fmt.Errorf("connect %d clients to %s: %w", n, in.name, failed)
 	}
 	return nil
 }

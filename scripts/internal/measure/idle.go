@@ -14,6 +14,8 @@ const (
 	resting     = 2 * time.Second // after a collection, until the process has given memory back
 	collections = 2
 	floorSlice  = time.Second
+	restLength  = 5 * time.Second
+	mostRests   = 60
 )
 
 // idle raises the connections step by step and reads memory at each; then it leaves them alone and reads the CPU clocks.
@@ -42,14 +44,7 @@ func (r *Rig) idle(ctx context.Context) error {
 			r.res.Timeline = append(r.res.Timeline, result.Moment{At: r.since(), Phase: "connect", Lane: l.out.Name, Connections: n, RSS: m.RSS})
 		}
 	}
-	// The floor's turns stand around the rest: with all the other connections there, for they make it dearer.
-	if err := r.calibrate(ctx, 0); err != nil {
-		return err
-	}
-	if err := r.rest(ctx); err != nil {
-		return err
-	}
-	return r.calibrate(ctx, r.cfg.Turns)
+	return r.rests(ctx)
 }
 
 // still counts the connections that are there.
@@ -107,11 +102,36 @@ func (r *Rig) memory(ctx context.Context, in *instance) (result.Memory, error) {
 	return result.Memory{Connections: in.connections, RSS: rss, Sockets: sockets}, nil
 }
 
-// rest leaves all connections of all servers alone; the servers' pings go on.
-func (r *Rig) rest(ctx context.Context) error {
-	d := time.Duration(r.cfg.Scenario.Rest)
-	// As while messages are measured, clients wake by the clock: to wake one that sleeps on its socket would be on the
-	// server's account, twice the ping, and no client on another machine causes it.
+// rests leaves all connections of all servers alone for some seconds at a time; the servers' pings go on. After each rest
+// the floor has a turn, for what a send costs on this machine then.
+func (r *Rig) rests(ctx context.Context) error {
+	whole := time.Duration(r.cfg.Scenario.Rest)
+	rounds := min(max(int(whole/restLength), fewest), mostRests)
+	for round := range rounds {
+		left := whole * time.Duration(rounds-round) / time.Duration(rounds)
+		if err := r.rest(ctx, round, whole/time.Duration(rounds), left); err != nil || ctx.Err() != nil {
+			return err
+		}
+		slice, err := r.slice(ctx, r.floor, round, 2*floorSlice)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("measure the floor: %w", err)
+		}
+		r.floor.out.Slices = append(r.floor.out.Slices, slice)
+	}
+	for _, l := range r.lanes {
+		if err := r.still(ctx, l); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// rest is one of them. As while messages are measured, clients wake by the clock: to wake one that sleeps on its socket
+// would be on the server's account, as dear as the ping, and no client on another machine causes it.
+func (r *Rig) rest(ctx context.Context, round int, d, left time.Duration) error {
 	for _, in := range r.instances {
 		if in.fleet != nil {
 			if err := in.fleet.Begin(ctx); err != nil {
@@ -119,39 +139,38 @@ func (r *Rig) rest(ctx context.Context) error {
 			}
 		}
 	}
-	from := map[*instance]time.Duration{}
-	for _, in := range r.instances {
-		cpu, err := machine.ProcessCPU(in.proc.PID)
-		if err != nil {
+	from := make([]reading, len(r.lanes))
+	for i, l := range r.lanes {
+		var err error
+		if from[i], err = r.read(l.in); err != nil {
 			return err
 		}
-		from[in] = cpu
 	}
 	began := time.Now()
 	tick := time.NewTicker(look)
 	defer tick.Stop()
-	for ctx.Err() == nil && time.Since(began) < d {
+	for time.Since(began) < d {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
-			r.tell(Progress{Phase: "rest", Connections: r.cfg.Scenario.Connections, Left: d - time.Since(began)})
+			r.tell(Progress{Phase: "rest", Connections: r.cfg.Scenario.Connections, Left: left - time.Since(began)})
 		}
 	}
-	seconds := time.Since(began).Seconds()
-	for _, l := range r.lanes {
-		cpu, err := machine.ProcessCPU(l.in.proc.PID)
+	for i, l := range r.lanes {
+		to, err := r.read(l.in)
 		if err != nil {
 			return err
 		}
-		if err := r.still(ctx, l); err != nil {
-			return err
-		}
-		used := (cpu - from[l.in]).Seconds()
-		if l.in.connections > 0 {
-			l.out.Totals.IdleCPU = used * 1e6 / seconds / float64(l.in.connections)
-		}
-		r.res.Timeline = append(r.res.Timeline, result.Moment{At: r.since(), Phase: "rest", Lane: l.out.Name, Connections: l.in.connections, CPU: used / seconds})
+		used := to.cpu - from[i].cpu
+		rest := result.Rest{Round: round, Seconds: to.at.Sub(from[i].at).Seconds(), CPUMicros: float64(used.Nanoseconds()) / 1000}
+		var core result.Slice
+		r.shared(&core, from[i], to)
+		rest.Disturbed = disturbance(core)
+		l.out.Idle = append(l.out.Idle, rest)
+		r.res.Timeline = append(r.res.Timeline, result.Moment{
+			At: r.since(), Phase: "rest", Lane: l.out.Name, Connections: l.in.connections, CPU: used.Seconds() / rest.Seconds,
+		})
 	}
 	for _, in := range r.instances {
 		if in.fleet != nil {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/adred-codev/ws_poc/scripts/internal/judge"
@@ -98,13 +99,13 @@ func judgeLimit(res *result.Result, l scenario.Limit) result.Judgement {
 	case scenario.IdleCPU:
 		j.Text, j.Unit = "CPU per idle connection of "+l.Of+", at a 4 us floor", "us/s"
 		if of != nil {
-			in = scaled(exactly(of.Totals.IdleCPU), floorUnit/res.Floor.CPUMicros)
+			in = judge.Mean(idleAtFloor(res, of))
 		}
 	case scenario.Allocs:
 		j.Text, j.Unit = "heap allocations per delivery of "+l.Of, ""
 		in = judge.Mean(perRound(res, of, allocs))
 	case scenario.CaughtUp:
-		j.Text, j.Unit = "from the cut until the last client of "+l.Of+" has what it missed", "s"
+		j.Text, j.Unit = "cutting all clients of "+l.Of+", and until the last is back with what it missed", "s"
 		var took []float64
 		if of != nil {
 			for _, s := range of.Storms {
@@ -158,6 +159,33 @@ func perRound(res *result.Result, l *result.Lane, figure func(result.Slice) floa
 		out = append(out, figure(byRound[round]))
 	}
 	return out
+}
+
+// idleAtFloor is the CPU of each rest that counts, us a second and connection, at a floor of 4 us: the floor's turn
+// after the rest tells what it was then.
+func idleAtFloor(res *result.Result, l *result.Lane) []float64 {
+	floor := laneOf(res, scenario.Floor)
+	if floor == nil || l.Connections == 0 {
+		return nil
+	}
+	send := map[int]float64{}
+	for _, s := range floor.Slices {
+		if s.Disturbed == "" && s.Received > 0 {
+			send[s.Round] = cpuPerDelivery(s)
+		}
+	}
+	var out []float64
+	for _, r := range l.Idle {
+		if f := send[r.Round]; f > 0 && r.Disturbed == "" {
+			out = append(out, idlePerSecond(r, l.Connections)*floorUnit/f)
+		}
+	}
+	return out
+}
+
+// idlePerSecond is CPU time, us, a second and connection.
+func idlePerSecond(r result.Rest, connections int) float64 {
+	return r.CPUMicros / max(r.Seconds, 1e-9) / float64(connections)
 }
 
 func cpuPerDelivery(s result.Slice) float64 { return s.CPUMicros / float64(s.Received) }
@@ -245,10 +273,16 @@ func slope(steps []result.Memory, of func(result.Memory) int64) float64 {
 	return float64(of(last)-of(first)) / float64(last.Connections-first.Connections)
 }
 
-// verdict is that of the whole run: it is as good as its worst limit.
+// verdict is that of the whole run: it is as good as its worst limit. A server under test that loses is worse than any
+// limit; that something else was lost, and every other reason, is one not to judge.
 func verdict(res *result.Result) result.Verdict {
 	if len(res.Refusals) > 0 {
-		return result.Refused
+		for _, r := range res.Refusals {
+			if r.Code != result.Lossy || !underTest(res, r.Lane) {
+				return result.Refused
+			}
+		}
+		return result.Worse
 	}
 	v := result.Holds
 	for _, j := range res.Judgements {
@@ -262,14 +296,27 @@ func verdict(res *result.Result) result.Verdict {
 	return v
 }
 
+func underTest(res *result.Result, lane string) bool {
+	l := laneOf(res, lane)
+	return l != nil && !l.Baseline
+}
+
 // Explain says a judgement in one line.
 func Explain(j result.Judgement) string {
-	at := fmt.Sprintf("%.4g %s, 95%% between %.4g and %.4g, limit %.4g", j.Value, j.Unit, j.Low, j.High, j.AtMost)
+	at := fmt.Sprintf("%s %s, 95%% between %s and %s, limit %s", digits(j.Value), j.Unit, digits(j.Low), digits(j.High), digits(j.AtMost))
 	if j.Pairs == 0 {
 		return j.Text + ": not measured"
 	}
 	if j.Low == j.High {
-		at = fmt.Sprintf("%.4g %s, limit %.4g", j.Value, j.Unit, j.AtMost)
+		at = fmt.Sprintf("%s %s, limit %s", digits(j.Value), j.Unit, digits(j.AtMost))
 	}
 	return j.Text + ": " + strings.ReplaceAll(at, " ,", ",")
+}
+
+// digits writes four that matter, and never a power of ten.
+func digits(v float64) string {
+	if math.Abs(v) >= 1000 {
+		return strconv.FormatFloat(v, 'f', 0, 64)
+	}
+	return strconv.FormatFloat(v, 'g', 4, 64)
 }

@@ -35,6 +35,7 @@ func TestJudgements(t *testing.T) {
 		{"memory", scenario.Limit{Measure: scenario.RSS, Of: "server", AtMost: 6000}, 5000, result.Holds},
 		{"idle, at 4 us", scenario.Limit{Measure: scenario.IdleCPU, Of: "server", AtMost: 0.5}, 0.2, result.Holds},
 		{"last", scenario.Limit{Measure: scenario.Last, Of: "server", AtMost: 1.3}, 1.25, result.Holds},
+		{"last, over another's", scenario.Limit{Measure: scenario.Last, Of: "server", Over: "floor", AtMost: 1.3}, 1.25, result.Holds},
 		{"caught up", scenario.Limit{Measure: scenario.CaughtUp, Of: "server", AtMost: 10}, 2, result.Holds},
 		{"a lane that is not there", scenario.Limit{Measure: scenario.CPU, Of: "server", Over: "nobody", AtMost: 1}, 0, result.Undecided},
 	}
@@ -42,14 +43,20 @@ func TestJudgements(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			server := costs("ws-single", 10, 10.1, 9.9, 10)
 			server.Memory = []result.Memory{{Connections: 1000, RSS: 10e6}, {Connections: 3000, RSS: 20e6}}
-			server.Totals.IdleCPU = 0.4
+			for round := range 4 {
+				server.Idle = append(server.Idle, result.Rest{Round: round, Seconds: 5, CPUMicros: 200}) // 0.4 us/s at 8 us
+			}
 			server.Storms = []result.Storm{{CaughtUp: 2}, {CaughtUp: 2.01}, {CaughtUp: 1.99}}
 			for i := range 300 {
 				server.LastMS = append(server.LastMS, result.Broadcast{Round: i % 4, Last: 3, Kafka: 2})
 			}
+			floor := costs(scenario.Floor, 8, 8.1, 7.9, 8)
+			for i := range 40 {
+				floor.LastMS = append(floor.LastMS, result.Broadcast{Round: i % 4, Last: 0.8})
+			}
 			res := &result.Result{
 				Scenario: scenario.Scenario{Kind: scenario.Deliver, Limits: []scenario.Limit{tt.limit}},
-				Servers:  []string{"ws-single"}, Lanes: []result.Lane{costs(scenario.Floor, 8, 8.1, 7.9, 8), server},
+				Servers:  []string{"ws-single"}, Lanes: []result.Lane{floor, server},
 				Floor: result.Floor{CPUMicros: 8},
 			}
 			// 3 - 2 ms over 100 connections x 8 us is 1.25.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
@@ -26,6 +27,7 @@ type publisher struct {
 	conns  []net.Conn
 	value  []byte
 	frame  []byte
+	due    atomic.Int64 // deliveries of what was published in this turn so far
 }
 
 func newPublisher(brokers string) (*publisher, error) {
@@ -66,6 +68,7 @@ type published struct {
 func (p *publisher) run(ctx context.Context, l *lane, d time.Duration) (published, error) {
 	pace := produce.Pace{Rate: l.publish.Rate, Burst: l.publish.Burst, Duration: d}
 	var out published
+	p.due.Store(0)
 	record := func(intended time.Time) (channel int) {
 		channel = l.next.Next()
 		l.in.counts[channel]++
@@ -75,6 +78,7 @@ func (p *publisher) run(ctx context.Context, l *lane, d time.Duration) (publishe
 		p.value = appendValue(p.value[:0], l.in.counts[channel], intended, l.publish.Bytes)
 		out.records++
 		out.expected += int64(l.in.plan.Subscribers(channel, l.in.connections))
+		p.due.Store(out.expected)
 		return channel
 	}
 	if l.in.feed != "" {

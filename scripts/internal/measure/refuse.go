@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strings"
 
 	"github.com/adred-codev/ws_poc/scripts/internal/result"
 	"github.com/adred-codev/ws_poc/scripts/internal/scenario"
@@ -21,7 +20,8 @@ const (
 	spoiledShare = 0.10 // of the slices
 	floorDrift   = 0.10 // between the halves of a run
 	fewest       = 3    // rounds that count
-	pendingReads = 0.75 // of a burst's records that must come in one read for it to have been pending
+	spreadMS     = 20   // between a burst's first record and its last, at a bare consumer: less than the sends of the first take
+	brokersShare = 0.5  // of a p99 that is judged
 )
 
 // refuse looks at all samples for reasons not to judge.
@@ -32,13 +32,18 @@ func (r *Rig) refuse() []result.Refusal {
 // refusals says what spoils a result's figures.
 func refusals(res *result.Result) []result.Refusal {
 	var all []result.Refusal
+	lane := ""
 	add := func(code, format string, args ...any) {
-		all = append(all, result.Refusal{Code: code, Text: fmt.Sprintf(format, args...)})
+		all = append(all, result.Refusal{Code: code, Text: fmt.Sprintf(format, args...), Lane: lane})
 	}
 	if res.Interrupted {
 		add(result.Incomplete, "the run was interrupted: what was measured until then is kept, and not judged. Run it again to the end")
 	}
+	if res.Proof.LoadBusy > starvedBusy {
+		add(result.Unproven, "the generator took the floor's frames with %.0f%% of its core: it was at its own end, so nothing says how much more it could take. Give it more cores", 100*res.Proof.LoadBusy)
+	}
 	for _, l := range res.Lanes {
+		lane = l.Name
 		want := res.Scenario.Connections
 		if l.Server == scenario.Floor && (res.Scenario.Kind != scenario.Deliver || res.Scenario.Subscribe.None) {
 			want = l.Connections // its load is its own
@@ -47,24 +52,34 @@ func refusals(res *result.Result) []result.Refusal {
 			add(result.NotConnected, "%s had %d connections, the scenario has %d. Look at the server's limits and the machine's open files", l.Name, l.Connections, want)
 		}
 		refuseLane(res, l, add)
+		refuseDrift(res, l, add)
 	}
+	lane = ""
 	refuseFloor(res, add)
 	return all
 }
 
 // refuseLane looks at the slices of a lane.
 func refuseLane(res *result.Result, l result.Lane, add func(code, format string, args ...any)) {
+	shaken := 0
 	for i, s := range l.Storms {
+		if s.Disturbed != "" {
+			shaken++
+		}
 		if s.Lost+s.Doubled > 0 || s.Replayed != s.Expected {
 			add(result.Lossy, "%s, storm %d: %d of %d missed messages were replayed, %d lost, %d doubled", l.Name, i+1, s.Replayed, s.Expected, s.Lost, s.Doubled)
 		}
+	}
+	if shaken > len(l.Storms)/2 {
+		add(result.Foreigners, "the server's core was disturbed in %d of %d storms on %s: the times are not its own. Stop what else runs here", shaken, len(l.Storms), l.Name)
 	}
 	counted := len(l.Slices)
 	if counted == 0 {
 		return
 	}
+	p99Judged := slices.ContainsFunc(res.Scenario.Limits, func(limit scenario.Limit) bool { return limit.Measure == scenario.P99 })
 	tooMany := func(n int) bool { return float64(n) > spoiledShare*float64(counted) }
-	var starved, slow, unproven, disturbed, notFull, notPending int
+	var starved, slow, brokers, unproven, disturbed, notFull, notPending, unread int
 	var wait, busy, ack, behind float64
 	var lost, doubled, reordered, bad, missing, closed int64
 	for _, s := range l.Slices {
@@ -76,6 +91,12 @@ func refuseLane(res *result.Result, l result.Lane, add func(code, format string,
 			slow++
 			ack, behind = max(ack, s.AckP99MS), max(behind, s.BehindMS)
 		}
+		if p99Judged && s.AckP99MS > brokersShare*s.P99MS {
+			brokers++
+		}
+		if s.Expected == 0 && l.Server != scenario.Floor && s.Read < s.Records {
+			unread++
+		}
 		if float64(s.Reads)/max(s.Seconds, 1e-9) > provenShare*res.Proof.FramesPerSecond && !l.Baseline {
 			unproven++
 		}
@@ -85,8 +106,7 @@ func refuseLane(res *result.Result, l result.Lane, add func(code, format string,
 		if s.Behind < l.Stalled || s.Full < l.Stalled {
 			notFull++
 		}
-		if burst := burstOf(&res.Scenario, l.Name); burst > 1 && len(res.Scenario.Lanes) > 0 && !l.Baseline &&
-			float64(s.Received) < pendingReads*float64(burst)*float64(s.Reads) {
+		if s.SpreadMS > spreadMS {
 			notPending++
 		}
 		lost, doubled, reordered = lost+s.Lost, doubled+s.Doubled, reordered+s.Reordered
@@ -102,8 +122,15 @@ func refuseLane(res *result.Result, l result.Lane, add func(code, format string,
 		add(result.SlowBroker, "the broker or the publisher was late for %s in %d of %d slices (acknowledgements p99 up to %.0f ms, schedule up to %.0f ms late): latencies would be theirs. Look at the broker's disk and CPU",
 			l.Name, slow, counted, ack, behind)
 	}
+	if tooMany(brokers) {
+		add(result.SlowBroker, "in %d of %d slices more than %.0f%% of %s's p99 was the broker's own (its acknowledgements took as long): a ratio of such times says little of the servers. Look at the broker's disk and CPU",
+			brokers, counted, 100*brokersShare, l.Name)
+	}
+	if unread > 0 {
+		add(result.Lossy, "%s had not read all records at the end of %d of %d slices: what it did not read has cost it nothing", l.Name, unread, counted)
+	}
 	if tooMany(unproven) {
-		add(result.Unproven, "%s gave more than %.0f%% of the %.0f reads/s that the generator had proved to take. Use more load processes on more cores",
+		add(result.Unproven, "%s gave more than %.0f%% of the %.0f frames/s that the generator had proved to take. Use more load processes on more cores",
 			l.Name, 100*provenShare, res.Proof.FramesPerSecond)
 	}
 	if float64(disturbed) > again/(1+again)*float64(counted) { // more than are repeated
@@ -115,8 +142,8 @@ func refuseLane(res *result.Result, l result.Lane, add func(code, format string,
 			notFull, counted, l.Name, l.Stalled)
 	}
 	if tooMany(notPending) {
-		add(result.NotPending, "in %d of %d slices of %s the records of a burst did not arrive together: they were not pending at once, and what sending them together saves was not measured",
-			notPending, counted, l.Name)
+		add(result.NotPending, "in %d of %d slices of %s a bare consumer had the records of a burst more than %d ms apart: they were not pending at once, and what sending them together saves was not measured. Look at the broker",
+			notPending, counted, l.Name, spreadMS)
 	}
 	if lost+doubled+reordered+bad+missing+closed > 0 {
 		add(result.Lossy, "%s: %d of its deliveries did not come, %d lost, %d doubled, %d out of order, %d malformed or with a wrong seq or pos, %d connections ended. What does not deliver has no cost to compare",
@@ -139,12 +166,28 @@ func refuseFloor(res *result.Result, add func(code, format string, args ...any))
 	}
 }
 
-// burstOf is how many records a lane gets at once.
-func burstOf(s *scenario.Scenario, lane string) int {
-	for _, l := range s.Lanes {
-		if l.Publish != nil && strings.HasSuffix(lane, "/"+l.Name) {
-			return l.Publish.Burst
+// refuseDrift looks whether a lane's cost was settled: a young broker gives its records in other batches than one that
+// has run for a while, which the floor, that reads none, does not show.
+func refuseDrift(res *result.Result, l result.Lane, add func(code, format string, args ...any)) {
+	if l.Server == scenario.Floor || res.Capacity != nil || res.Interrupted {
+		return
+	}
+	figure, of := cpuPerRecord, "record"
+	ratios := perRound(res, &l, figure)
+	if l.Totals.Received > 0 {
+		floor := perRound(res, laneOf(res, scenario.Floor), cpuPerDelivery)
+		ratios, of = perRound(res, &l, cpuPerDelivery), "delivery, in floors,"
+		for i := range ratios {
+			ratios[i] /= floor[i]
 		}
 	}
-	return s.Publish.Burst
+	half := len(ratios) / 2
+	if half < fewest {
+		return
+	}
+	first, firstErr := meanAndError(ratios[:half])
+	second, secondErr := meanAndError(ratios[half:])
+	if moved := math.Abs(second - first); moved > floorDrift*first && moved > 2*math.Hypot(firstErr, secondErr) {
+		add(result.Unsettled, "a %s cost %s %.3g in the first half of the run and %.3g in the second: what is measured depends on when. Run it for longer, with --rounds", of, l.Name, first, second)
+	}
 }

@@ -1,6 +1,7 @@
 package measure
 
 import (
+	"math"
 	"slices"
 	"testing"
 
@@ -16,7 +17,7 @@ func honest() *result.Result {
 			Lanes: []scenario.Lane{{Name: "one"}, {Name: "many", Publish: &scenario.Publish{Rate: 80, Burst: 16}}},
 		},
 		Servers: []string{"ws-single"},
-		Proof:   result.Proof{FramesPerSecond: 200_000},
+		Proof:   result.Proof{FramesPerSecond: 200_000, LoadBusy: 0.5},
 		Floor:   result.Floor{CPUMicros: 4, First: 4, Second: 4.1},
 	}
 	for _, name := range []string{"floor", "ws-single/one", "ws-single/many"} {
@@ -25,11 +26,15 @@ func honest() *result.Result {
 			l.Server, l.Baseline = "floor", true
 		}
 		for round := range 10 {
-			s := result.Slice{Round: round, Seconds: 2, Expected: 16_000, Received: 16_000, Reads: 16_000, LoadBusy: 0.3, AckP99MS: 5}
+			s := result.Slice{
+				Round: round, Seconds: 2, Records: 16, Read: 16, Expected: 16_000, Received: 16_000, Reads: 16_000,
+				LoadBusy: 0.3, AckP99MS: 5, P99MS: 40, CPUMicros: 64_000,
+			}
 			if name == "ws-single/many" {
 				s.Reads = 1000
 			}
 			l.Slices = append(l.Slices, s)
+			l.Totals.Received += s.Received
 		}
 		res.Lanes = append(res.Lanes, l)
 	}
@@ -79,7 +84,27 @@ func TestRefusals(t *testing.T) {
 			res.Lanes[2].Stalled = 10
 			spoil(func(s *result.Slice) { s.Behind, s.Full = 10, 10 })(res)
 		}, ""},
-		{"bursts in pieces", spoil(func(s *result.Slice) { s.Reads = 8000 }), result.NotPending},
+		{"bursts in pieces", spoil(func(s *result.Slice) { s.SpreadMS = 80 }), result.NotPending},
+		{"a slow broker where latency is judged", func(res *result.Result) {
+			res.Scenario.Limits = []scenario.Limit{{Measure: scenario.P99, Of: "ws-single/many", AtMost: 100}}
+			spoil(func(s *result.Slice) { s.AckP99MS = 30 })(res)
+		}, result.SlowBroker},
+		{"a slow broker where it is not", spoil(func(s *result.Slice) { s.AckP99MS = 30 }), ""},
+		{"records that nobody wants, and that were not read", once(func(s *result.Slice) { s.Expected, s.Received, s.Read = 0, 0, 3 }), result.Lossy},
+		{"a generator at its end when it was to prove itself", func(res *result.Result) { res.Proof.LoadBusy = 0.96 }, result.Unproven},
+		{"a server that gets dearer", func(res *result.Result) {
+			for i := range res.Lanes[2].Slices {
+				res.Lanes[2].Slices[i].CPUMicros *= 1 + 0.05*float64(i)
+			}
+		}, result.Unsettled},
+		{"a server that varies", func(res *result.Result) {
+			for i := range res.Lanes[2].Slices {
+				res.Lanes[2].Slices[i].CPUMicros *= 1 + 0.3*float64(i%2)
+			}
+		}, ""},
+		{"disturbed storms", func(res *result.Result) {
+			res.Lanes[2].Storms = []result.Storm{{Disturbed: "others"}, {Disturbed: "others"}, {}}
+		}, result.Foreigners},
 		{"clients missing", func(res *result.Result) { res.Lanes[2].Connections = 900 }, result.NotConnected},
 		{"interrupted", func(res *result.Result) { res.Interrupted = true }, result.Incomplete},
 		{"two rounds", func(res *result.Result) {
@@ -100,9 +125,41 @@ func TestRefusals(t *testing.T) {
 			if tt.want == "" && len(got) > 0 || tt.want != "" && !has {
 				t.Errorf("refusals %v, want %q", got, tt.want)
 			}
-			if res.Refusals = got; tt.want != "" && verdict(res) != result.Refused {
-				t.Errorf("verdict %s with refusals", verdict(res))
+			want := result.Refused
+			if tt.want == result.Lossy { // by the server under test: that is a finding
+				want = result.Worse
+			}
+			if res.Refusals = got; tt.want != "" && verdict(res) != want {
+				t.Errorf("verdict %s with refusals %v, want %s", verdict(res), got, want)
 			}
 		})
+	}
+}
+
+// What a baseline loses says nothing of the server.
+func TestBaselineThatLosesIsNoFinding(t *testing.T) {
+	res := honest()
+	res.Lanes[0].Slices[3].Lost = 1
+	if res.Refusals = refusals(res); verdict(res) != result.Refused {
+		t.Errorf("%s, %v", verdict(res), res.Refusals)
+	}
+}
+
+func TestIdleIsJudgedByTheFloorOfItsRound(t *testing.T) {
+	res := &result.Result{
+		Scenario: scenario.Scenario{Kind: scenario.Idle},
+		Lanes: []result.Lane{
+			{Name: "floor", Server: "floor", Baseline: true},
+			{Name: "ws-single", Server: "ws-single", Connections: 1000},
+		},
+	}
+	for round, send := range []float64{4, 8, 4, 8} { // a machine that is half as fast every other time
+		res.Lanes[0].Slices = append(res.Lanes[0].Slices, result.Slice{Round: round, Received: 1000, CPUMicros: 1000 * send})
+		res.Lanes[1].Idle = append(res.Lanes[1].Idle, result.Rest{Round: round, Seconds: 5, CPUMicros: 500 * send})
+	}
+	res.Lanes[1].Idle = append(res.Lanes[1].Idle, result.Rest{Round: 3, Seconds: 5, CPUMicros: 1e6, Disturbed: "others"})
+	j := judgeLimit(res, scenario.Limit{Measure: scenario.IdleCPU, Of: "ws-single", AtMost: 0.5})
+	if math.Abs(j.Value-0.4) > 1e-9 || j.Verdict != result.Holds || j.Pairs != 4 {
+		t.Errorf("%+v", j)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -96,15 +97,29 @@ func buckets(family *dto.MetricFamily) map[float64]uint64 {
 }
 
 // longestTurn is the upper bound of the longest turn since an earlier look, in milliseconds, as far as the histogram
-// tells; 0 when there was none.
+// tells: of one beyond its last bound, that bound. 0 when there was none.
 func (s sight) longestTurn(before sight) float64 {
 	var longest float64
 	for bound, n := range s.turns {
-		if n > before.turns[bound] && !math.IsInf(bound, 1) {
-			longest = max(longest, bound)
+		if n <= before.turns[bound] {
+			continue
 		}
+		if math.IsInf(bound, 1) {
+			bound = slices.Max(finiteBounds(s.turns)) // at least
+		}
+		longest = max(longest, bound)
 	}
 	return longest * 1000
+}
+
+func finiteBounds(turns map[float64]uint64) []float64 {
+	bounds := []float64{0}
+	for bound := range turns {
+		if !math.IsInf(bound, 1) {
+			bounds = append(bounds, bound)
+		}
+	}
+	return bounds
 }
 
 // view follows a slice for the timeline and for who watches.
@@ -114,6 +129,7 @@ type view struct {
 	round    int
 	at       time.Time
 	received int64
+	due      int64 // deliveries of what was published at the last look
 	cpu      time.Duration
 }
 
@@ -141,11 +157,11 @@ func (v *view) look(ctx context.Context) error {
 		}
 		moment.PerSecond = float64(c.Received-v.received) / seconds
 		v.received = c.Received
-		if c.Lost == 0 && c.Closed == 0 {
-			p.Reach = 1
-		} else {
-			p.Reach = float64(c.Received) / float64(c.Received+c.Lost)
+		p.Reach = 1 // what was due a look ago should have come
+		if v.due > 0 {
+			p.Reach = min(1, float64(c.Received)/float64(v.due))
 		}
+		v.due = v.r.publisher.due.Load()
 	}
 	if cpu, err := machine.ProcessCPU(v.l.in.proc.PID); err == nil {
 		moment.CPU = (cpu - v.cpu).Seconds() / seconds

@@ -3,10 +3,12 @@ package measure
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/adred-codev/ws_poc/scripts/internal/machine"
 	"github.com/adred-codev/ws_poc/scripts/internal/result"
+	"github.com/adred-codev/ws_poc/scripts/internal/scenario"
 )
 
 const (
@@ -49,6 +51,9 @@ func (r *Rig) slice(ctx context.Context, l *lane, round int, d time.Duration) (r
 	}
 	r.slices++
 	in := l.in
+	if round >= 0 { // the same records for all lanes of a round
+		l.next = scenario.NewSequence(in.scenario.Channels, l.publish.Zipf, r.cfg.Seed+uint64(round))
+	}
 	out := result.Slice{Round: round, At: r.since()}
 	before, err := in.look(ctx)
 	if err != nil {
@@ -82,12 +87,7 @@ func (r *Rig) slice(ctx context.Context, l *lane, round int, d time.Duration) (r
 	out.Seconds, out.Records, out.Expected = to.at.Sub(from.at).Seconds(), done.records, done.expected
 	out.AckP99MS, out.BehindMS = done.ackP99MS, done.behindMS
 	out.CPUMicros = float64((to.cpu - from.cpu).Nanoseconds()) / 1000
-	if len(r.cfg.Server) > 0 {
-		wall := to.at.Sub(from.at)
-		busy, steal := machine.Between(from.cores, to.cores, r.cfg.Server)
-		out.Steal = steal
-		out.Foreign = max(0, busy-float64(to.ours-from.ours)/float64(wall)/float64(len(r.cfg.Server)))
-	}
+	r.shared(&out, from, to)
 	out.Disturbed = disturbance(out)
 	if listens {
 		heard, err := in.fleet.End(ctx)
@@ -104,7 +104,7 @@ func (r *Rig) slice(ctx context.Context, l *lane, round int, d time.Duration) (r
 		out.MaxMS = float64(heard.Latency.Max()) / 1000
 		if round >= 0 && out.Disturbed == "" {
 			l.latency.add(heard.Latency)
-			r.lastReads(l, round, heard.Last)
+			out.SpreadMS = r.lastReads(l, round, heard.Last)
 		}
 	}
 	allocated, err := in.mallocs(ctx)
@@ -123,6 +123,17 @@ func (r *Rig) slice(ctx context.Context, l *lane, round int, d time.Duration) (r
 	}
 	out.Read = int64(after.records - before.records)
 	return out, nil
+}
+
+// shared notes what others had of the servers' cores between two readings.
+func (r *Rig) shared(out *result.Slice, from, to reading) {
+	if len(r.cfg.Server) == 0 {
+		return
+	}
+	wall := to.at.Sub(from.at)
+	busy, steal := machine.Between(from.cores, to.cores, r.cfg.Server)
+	out.Steal = steal
+	out.Foreign = max(0, busy-float64(to.ours-from.ours)/float64(wall)/float64(len(r.cfg.Server)))
 }
 
 // publish runs the publisher and looks at the clients meanwhile.
@@ -198,8 +209,11 @@ func (r *Rig) readAfter(in *instance, err error) (reading, error) {
 	return r.read(in)
 }
 
-// lastReads notes, of records that went to all, when the last client had each, and when a bare consumer did.
-func (r *Rig) lastReads(l *lane, round int, last map[int64]int64) {
+// lastReads notes, of records that went to all, when the last client had each, and when a bare consumer did. It returns
+// how far apart the consumer had those that were due together, ms, the median of them.
+func (r *Rig) lastReads(l *lane, round int, last map[int64]int64) (spread float64) {
+	type span struct{ from, to float64 }
+	together := map[time.Time]span{}
 	for n, at := range last {
 		intended, ok := l.in.intended[n]
 		if !ok {
@@ -214,8 +228,22 @@ func (r *Rig) lastReads(l *lane, round int, last map[int64]int64) {
 			b.Kafka = ms(had.Sub(intended))
 		}
 		l.out.LastMS = append(l.out.LastMS, b)
+		s, ok := together[intended]
+		if !ok {
+			s = span{b.Kafka, b.Kafka}
+		}
+		together[intended] = span{min(s.from, b.Kafka), max(s.to, b.Kafka)}
 	}
 	clear(l.in.intended)
+	if l.publish.Burst <= 1 || len(together) == 0 {
+		return 0
+	}
+	var spreads []float64
+	for _, s := range together {
+		spreads = append(spreads, s.to-s.from)
+	}
+	slices.Sort(spreads)
+	return spreads[len(spreads)/2]
 }
 
 // disturbance says why a slice does not count, "" when it does.

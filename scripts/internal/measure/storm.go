@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/adred-codev/ws_poc/scripts/internal/machine"
 	"github.com/adred-codev/ws_poc/scripts/internal/result"
 	"github.com/adred-codev/ws_poc/scripts/internal/scenario"
 )
@@ -73,7 +72,7 @@ func (r *Rig) cutAndReturn(ctx context.Context, l *lane) (result.Storm, error) {
 	if _, err := r.await(ctx, l, done, before, nil); err != nil {
 		return out, err
 	}
-	from, err := machine.ProcessCPU(l.in.proc.PID)
+	from, err := r.read(l.in)
 	if err != nil {
 		return out, err
 	}
@@ -84,10 +83,12 @@ func (r *Rig) cutAndReturn(ctx context.Context, l *lane) (result.Storm, error) {
 	if err != nil && !late {
 		return out, err
 	}
-	to, err := machine.ProcessCPU(l.in.proc.PID)
+	to, err := r.read(l.in)
 	if err != nil {
 		return out, err
 	}
+	var core result.Slice
+	r.shared(&core, from, to)
 	refused := 0
 	for _, n := range back.Refused {
 		refused += n
@@ -95,11 +96,12 @@ func (r *Rig) cutAndReturn(ctx context.Context, l *lane) (result.Storm, error) {
 	out = result.Storm{
 		Connected: cut + back.Connected, CaughtUp: cut + back.CaughtUp, Replayed: back.Replayed,
 		Expected: int64(s.Missed) * int64(l.in.connections), Lost: back.Lost, Doubled: back.Doubled, Refused: refused,
-		CPUMicros: float64((to - from).Microseconds()) / float64(max(l.in.connections, 1)),
+		CPUMicros: float64((to.cpu - from.cpu).Microseconds()) / float64(max(l.in.connections, 1)),
+		Disturbed: disturbance(core),
 	}
 	r.res.Timeline = append(r.res.Timeline, result.Moment{
 		At: r.since(), Phase: "storm", Lane: l.out.Name, Connections: l.in.connections,
-		PerSecond: float64(out.Replayed) / max(out.CaughtUp, 1e-9), CPU: (to - from).Seconds() / max(out.CaughtUp, 1e-9),
+		PerSecond: float64(out.Replayed) / max(out.CaughtUp, 1e-9), CPU: (to.cpu - from.cpu).Seconds() / max(out.CaughtUp, 1e-9),
 	})
 	return out, nil
 }

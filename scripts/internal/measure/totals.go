@@ -75,6 +75,13 @@ func (l *lane) summarize(spoiled map[int]bool) {
 		t.RSSPerConnection = slope(l.out.Memory, func(m result.Memory) int64 { return m.RSS })
 		t.SocketsPerConn = slope(l.out.Memory, func(m result.Memory) int64 { return m.Sockets })
 	}
+	if len(l.out.Idle) > 0 && l.out.Connections > 0 {
+		var idle []float64
+		for _, r := range l.out.Idle {
+			idle = append(idle, idlePerSecond(r, l.out.Connections))
+		}
+		t.IdleCPU = stat.Mean(idle, nil)
+	}
 	if d := l.latency.distribution(); d != nil {
 		l.out.Latency = d
 	}

@@ -62,6 +62,7 @@ type Lane struct {
 	Connect     *Connect `json:"connect,omitempty"`
 	Slices      []Slice  `json:"slices,omitempty"` // kind deliver: its turns
 	Memory      []Memory `json:"memory,omitempty"` // kind idle: at each step
+	Idle        []Rest   `json:"idle,omitempty"`   // kind idle: each rest at the last step
 	Storms      []Storm  `json:"storms,omitempty"` // kind storm: each cut and return
 
 	Totals    Totals        `json:"totals"`
@@ -116,6 +117,7 @@ type Slice struct {
 	MaxMS  float64 `json:"max_ms"`  // of the slowest
 
 	AckP99MS  float64 `json:"ack_p99_ms,omitempty"` // of the broker, from the intended time
+	SpreadMS  float64 `json:"spread_ms,omitempty"`  // of a burst: from a bare consumer's first record of it to its last; half of the bursts had less
 	BehindMS  float64 `json:"behind_ms"`            // the publisher's schedule, at worst
 	LoadBusy  float64 `json:"load_busy"`            // share of the slice in which the generator computed
 	LoadWait  float64 `json:"load_wait"`            // share in which it was to be awake and had no core
@@ -135,19 +137,28 @@ type Broadcast struct {
 type Memory struct {
 	Connections int   `json:"connections"` // open then
 	RSS         int64 `json:"rss"`         // bytes of the server's resident memory
-	Sockets     int64 `json:"sockets"`     // kernel memory of sockets and slab since the lane began, both ends of each connection
+	Sockets     int64 `json:"sockets"`     // kernel memory of all sockets of the machine, both ends of each connection: differences mean something
+}
+
+// Rest is some seconds in which nothing is published. A turn of the floor of the same round follows.
+type Rest struct {
+	Round     int     `json:"round"`               // counted from 0
+	Seconds   float64 `json:"seconds"`             // how long
+	CPUMicros float64 `json:"cpu_us"`              // of the server's process, user and system, all threads
+	Disturbed string  `json:"disturbed,omitempty"` // why it does not count
 }
 
 // Storm is one cut and return of all connections.
 type Storm struct {
-	Connected float64 `json:"connected"`         // seconds from the cut until the last was subscribed
-	CaughtUp  float64 `json:"caught_up"`         // until the last had what it missed
-	Replayed  int64   `json:"replayed"`          // messages that came from the history
-	Expected  int64   `json:"expected"`          // messages that were missed
-	Lost      int64   `json:"lost,omitempty"`    // of them, those that never came
-	Doubled   int64   `json:"doubled,omitempty"` // messages that came again
-	Refused   int     `json:"refused,omitempty"` // attempts that were turned away and made again
-	CPUMicros float64 `json:"cpu_us"`            // a connection
+	Connected float64 `json:"connected"`           // seconds from the cut until the last was subscribed
+	CaughtUp  float64 `json:"caught_up"`           // until the last had what it missed; the time in which that was published is in neither
+	Replayed  int64   `json:"replayed"`            // messages that came from the history
+	Expected  int64   `json:"expected"`            // messages that were missed
+	Lost      int64   `json:"lost,omitempty"`      // of them, those that never came
+	Doubled   int64   `json:"doubled,omitempty"`   // messages that came again
+	Refused   int     `json:"refused,omitempty"`   // attempts that were turned away and made again
+	CPUMicros float64 `json:"cpu_us"`              // a connection
+	Disturbed string  `json:"disturbed,omitempty"` // others had the server's core meanwhile
 }
 
 // Totals are figures of a lane that have no interval.
@@ -219,7 +230,7 @@ type Floor struct {
 // Moment is a point of the run's timeline.
 type Moment struct {
 	At          float64 `json:"at"`             // seconds since the run began
-	Phase       string  `json:"phase"`          // what the run was doing: connect, prove, deliver, …
+	Phase       string  `json:"phase"`          // what the run was doing: connect, warm-up, measure, rest, storm
 	Lane        string  `json:"lane,omitempty"` // whose turn it was
 	Connections int     `json:"connections"`    // of the lane, open then
 	PerSecond   float64 `json:"per_second"`     // deliveries
@@ -244,8 +255,9 @@ type Judgement struct {
 
 // Refusal is a reason not to judge.
 type Refusal struct {
-	Code string `json:"code"` // the reason, for programs
-	Text string `json:"text"` // what was seen, why it spoils the figures, what to do
+	Code string `json:"code"`           // the reason, for programs
+	Text string `json:"text"`           // what was seen, why it spoils the figures, what to do
+	Lane string `json:"lane,omitempty"` // of which lane it is said
 }
 
 // Verdict is the outcome of a run or of one limit.
@@ -265,6 +277,7 @@ const (
 	Unproven     = "generator-unproven"  // a server gave nearly as much as the generator takes
 	SlowBroker   = "broker-slow"         // its acknowledgements, or the publisher's schedule, were late
 	FloorMoved   = "floor-moved"         // the same work cost more at the end than at the start
+	Unsettled    = "server-unsettled"    // a server's cost over the floor's was another at the end than at the start
 	Foreigners   = "machine-disturbed"   // others used the server's core, or the hypervisor took it
 	Lossy        = "lost"                // lost, doubled, reordered, or reach below 100%
 	NotStalled   = "stalled-not-full"    // stalled clients whose sockets never filled
