@@ -39,7 +39,7 @@ func refusals(res *result.Result) []result.Refusal {
 	if res.Interrupted {
 		add(result.Incomplete, "the run was interrupted: what was measured until then is kept, and not judged. Run it again to the end")
 	}
-	if res.Proof.LoadBusy > starvedBusy {
+	if res.Proof.LoadBusy > starvedBusy && res.Capacity == nil { // a search looks at each trial
 		add(result.Unproven, "the generator took the floor's frames with %.0f%% of its core: it was at its own end, so nothing says how much more it could take. Give it more cores", 100*res.Proof.LoadBusy)
 	}
 	for _, l := range res.Lanes {
@@ -169,17 +169,17 @@ func refuseFloor(res *result.Result, add func(code, format string, args ...any))
 // refuseDrift looks whether a lane's cost was settled: a young broker gives its records in other batches than one that
 // has run for a while, which the floor, that reads none, does not show.
 func refuseDrift(res *result.Result, l result.Lane, add func(code, format string, args ...any)) {
-	if l.Server == scenario.Floor || res.Capacity != nil || res.Interrupted {
+	if l.Baseline || res.Capacity != nil || res.Interrupted {
 		return
 	}
-	figure, of := cpuPerRecord, "record"
-	ratios := perRound(res, &l, figure)
-	if l.Totals.Received > 0 {
-		floor := perRound(res, laneOf(res, scenario.Floor), cpuPerDelivery)
-		ratios, of = perRound(res, &l, cpuPerDelivery), "delivery, in floors,"
-		for i := range ratios {
-			ratios[i] /= floor[i]
-		}
+	ratios := perRound(res, &l, cpuPerDelivery)
+	beside := perRound(res, laneOf(res, scenario.Floor), cpuPerDelivery)
+	if l.Totals.Received == 0 {
+		ratios = perRound(res, &l, cpuPerRecord)
+		beside = perRound(res, laneOf(res, scenario.Reader), cpuPerRecord)
+	}
+	for i := range min(len(ratios), len(beside)) {
+		ratios[i] /= beside[i]
 	}
 	half := len(ratios) / 2
 	if half < fewest {
@@ -188,6 +188,6 @@ func refuseDrift(res *result.Result, l result.Lane, add func(code, format string
 	first, firstErr := meanAndError(ratios[:half])
 	second, secondErr := meanAndError(ratios[half:])
 	if moved := math.Abs(second - first); moved > floorDrift*first && moved > 2*math.Hypot(firstErr, secondErr) {
-		add(result.Unsettled, "a %s cost %s %.3g in the first half of the run and %.3g in the second: what is measured depends on when. Run it for longer, with --rounds", of, l.Name, first, second)
+		add(result.Unsettled, "%s cost %.3g times what its baseline did in the first half of the run, and %.3g times in the second: what is measured depends on when. Run it for longer, with --rounds", l.Name, first, second)
 	}
 }

@@ -48,5 +48,14 @@ func capacity(r *result.Result, f format) ([]byte, error) {
 		curves = append(curves, line)
 	}
 	y := logarithmic(low, high, milliseconds, "p99 latency at each rate that was tried")
+	if c := r.Capacity; len(c.Settings) > 0 && sensible(c.Rate) && c.Rate <= x.high {
+		// Where the settings come from. A search that the server did not end says no more than that.
+		line := curve{name: "capacity", note: number(c.Rate) + " records a second", paint: ink, dashes: dashes[2]}
+		if r.Verdict == result.Refused {
+			line.note = "at least " + line.note
+		}
+		line.points = plotter.XYs{{X: c.Rate, Y: y.low}, {X: c.Rate, Y: y.high}}
+		curves = append(curves, line)
+	}
 	return chart(f, "Latency at each rate that was tried", 280, x, y, curves)
 }
