@@ -35,7 +35,7 @@ type Faults struct {
 type Interval struct {
 	Counts
 	Latency *hdrhistogram.Histogram // µs from the intended send to the read, of Received
-	Last    map[int64]int64         // of channel 0, with Spec.Last: n to the Unix µs of the last connection's read
+	Last    map[int64]Span          // of channel 0, with Spec.Last: by n, from the first connection's read to the last's
 	Stalled Stalled                 // the connections that stall
 	Busy    float64                 // CPU time over time of the worker that had most; 1 is a core
 	Wait    float64                 // share of the time in which a worker was to be awake and had no core; the worst

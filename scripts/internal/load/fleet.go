@@ -150,7 +150,7 @@ func (f *Fleet) Counts(ctx context.Context) (Counts, error) {
 func (f *Fleet) End(ctx context.Context) (Interval, error) {
 	sum := Interval{Latency: newHistogram()}
 	if f.spec.Last {
-		sum.Last = map[int64]int64{}
+		sum.Last = map[int64]Span{}
 	}
 	err := f.all(ctx, order{Do: doEnd}, func(_ int, r *report) error {
 		one := r.Interval
@@ -163,7 +163,10 @@ func (f *Fleet) End(ctx context.Context) (Interval, error) {
 		sum.Seconds = max(sum.Seconds, one.Seconds)
 		if sum.Last != nil {
 			for n, at := range one.Last {
-				sum.Last[n] = max(sum.Last[n], at)
+				if before, ok := sum.Last[n]; ok {
+					at = Span{min(before.First, at.First), max(before.Last, at.Last)}
+				}
+				sum.Last[n] = at
 			}
 		}
 		return merge(sum.Latency, one.Latency)

@@ -608,8 +608,11 @@ func TestInterval(t *testing.T) {
 		t.Fatalf("got %v", i.Last)
 	}
 	for n, at := range i.Last {
-		if after := at - began; after < 50_000*(n-1)-5000 || after > patience.Microseconds() {
+		if after := at.Last - began; after < 50_000*(n-1)-5000 || after > patience.Microseconds() {
 			t.Errorf("record %d was read last %d µs after the beginning", n, after)
+		}
+		if n == 3 && at.Last-at.First < 50_000 { // the second connection is later than the first
+			t.Errorf("record 3 was read from %d to %d µs after the beginning", at.First-began, at.Last-began)
 		}
 	}
 	if i.Seconds < 0.1 || i.Busy <= 0 || i.Busy > 2 || i.Wait < 0 {

@@ -55,12 +55,12 @@ type report struct {
 
 type intervalLine struct {
 	Counts
-	Latency []byte          `json:"latency"` // HdrHistogram V2, compressed
-	Last    map[int64]int64 `json:"last,omitempty"`
-	Stalled Stalled         `json:"stalled"`
-	Busy    float64         `json:"busy"`
-	Wait    float64         `json:"wait"`
-	Seconds float64         `json:"seconds"`
+	Latency []byte         `json:"latency"` // HdrHistogram V2, compressed
+	Last    map[int64]Span `json:"last,omitempty"`
+	Stalled Stalled        `json:"stalled"`
+	Busy    float64        `json:"busy"`
+	Wait    float64        `json:"wait"`
+	Seconds float64        `json:"seconds"`
 }
 
 // cameLine is how connections came to be.

@@ -131,10 +131,16 @@ func (w *worker) place(i int32, c *conn, m *message) {
 	*at = m.offset
 }
 
-// lastReads notes when a record was read last, by its n.
+// Span is when the first connection read a record, and when the last did, in Unix µs.
+type Span struct {
+	First int64 `json:"first"`
+	Last  int64 `json:"last"`
+}
+
+// lastReads notes when a record was read, by its n.
 type lastReads struct {
 	base int64 // n of the first entry
-	at   []int64
+	at   []Span
 }
 
 // reach is how much earlier than the first record that is noted another one may be, and slots how many records are
@@ -146,7 +152,7 @@ const (
 
 func (l *lastReads) reset() {
 	if l.at == nil {
-		l.at = make([]int64, slots)
+		l.at = make([]Span, slots)
 	}
 	l.base = 0
 	clear(l.at)
@@ -161,15 +167,19 @@ func (l *lastReads) note(n, now int64) {
 		return // not of this interval's records
 	}
 	for k >= int64(len(l.at)) {
-		l.at = append(l.at, make([]int64, len(l.at))...)
+		l.at = append(l.at, make([]Span, len(l.at))...)
 	}
-	l.at[k] = max(l.at[k], now)
+	s := &l.at[k]
+	if s.First == 0 {
+		s.First = now
+	}
+	s.Last = max(s.Last, now)
 }
 
-func (l *lastReads) table() map[int64]int64 {
-	table := map[int64]int64{}
+func (l *lastReads) table() map[int64]Span {
+	table := map[int64]Span{}
 	for k, at := range l.at {
-		if at > 0 {
+		if at.Last > 0 {
 			table[l.base+int64(k)] = at
 		}
 	}

@@ -280,10 +280,11 @@ func TestLastReads(t *testing.T) {
 	l.reset()
 	l.note(1000, 5)
 	l.note(999, 9)
+	l.note(1000, 8)
 	l.note(1000, 4)
 	l.note(1000+3*slots, 7)
 	l.note(1, 7) // of long ago
-	want := map[int64]int64{1000: 5, 999: 9, 1000 + 3*slots: 7}
+	want := map[int64]Span{1000: {5, 8}, 999: {9, 9}, 1000 + 3*slots: {7, 7}}
 	if got := l.table(); !reflect.DeepEqual(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}

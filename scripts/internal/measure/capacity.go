@@ -68,8 +68,8 @@ func (r *Rig) capacity(ctx context.Context, b Bound, s *search) error {
 	s.turnsLeft -= r.cfg.Turns
 	s.mark()
 	l := r.lanes[len(r.lanes)-1]
-	if err := r.warm(ctx, l); err != nil {
-		return fmt.Errorf("warm up %s: %w", l.out.Name, err)
+	if err := r.warmUp(ctx, []*lane{l}, time.Duration(r.cfg.Scenario.Slice), true); err != nil {
+		return err
 	}
 	c := &result.Capacity{BoundMS: ms(b.P99), Connections: l.in.connections, Headroom: b.Headroom, Trials: []result.Trial{}, Settings: map[string]string{}}
 	r.res.Capacity = c
@@ -85,27 +85,6 @@ func (r *Rig) capacity(ctx context.Context, b Bound, s *search) error {
 	c.Deliveries = rate * l.in.plan.FanOut(l.publish.Zipf, l.in.connections)
 	s.mark()
 	return r.calibrate(ctx, r.cfg.Turns)
-}
-
-// warm publishes until the broker acknowledges as one does that has run for a while: a young one would end the search.
-func (r *Rig) warm(ctx context.Context, l *lane) error {
-	before := math.Inf(1)
-	for n, began := 0, time.Now(); n < warmups || before > settledAckMS && time.Since(began) < warmupTime; n++ {
-		slice, err := r.slice(ctx, l, -1, time.Duration(r.cfg.Scenario.Slice))
-		if err != nil {
-			return err
-		}
-		if slice.Closed > 0 { // the first trial would miss them, and so would all others
-			if err := r.raise(ctx, l.in, l.in.connections); err != nil {
-				return err
-			}
-		}
-		if n >= warmups && slice.AckP99MS > settling*before {
-			break
-		}
-		before = slice.AckP99MS
-	}
-	return nil
 }
 
 // spell is what a trial is made with: a rate, in records a second, for a time.

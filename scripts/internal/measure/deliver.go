@@ -3,17 +3,12 @@ package measure
 import (
 	"context"
 	"fmt"
-	"math"
 	"time"
 
 	"github.com/adred-codev/ws_poc/scripts/internal/scenario"
 )
 
 const (
-	warmups      = 2                // half slices of each lane that do not count, at least
-	warmupTime   = 45 * time.Second // at most: a young broker is slow for so long
-	settledAckMS = 25               // acknowledgements below are those of a broker that has warmed up
-	settling     = 0.8              // of the acknowledgements before: they still get faster
 	foreignLimit = 0.05
 	stealLimit   = 0.02
 	again        = 0.34 // share of the rounds that may be repeated because the machine was disturbed
@@ -23,24 +18,8 @@ const (
 // deliver lets the lanes take turns. A round in which the machine was disturbed is repeated.
 func (r *Rig) deliver(ctx context.Context) error {
 	s := r.cfg.Scenario
-	before := math.Inf(1)
-	for n, began := 0, time.Now(); n < warmups || before > settledAckMS && time.Since(began) < warmupTime; n++ {
-		ack := 0.0
-		for _, l := range r.lanes {
-			warm := *l
-			if warm.publish.Burst > 1 { // one by one: a burst is no warm-up
-				warm.publish.Rate, warm.publish.Burst = max(1, warm.publish.Rate/float64(warm.publish.Burst)), 1
-			}
-			slice, err := r.slice(ctx, &warm, -1, time.Duration(s.Slice)/2)
-			if err != nil {
-				return fmt.Errorf("warm up %s: %w", l.out.Name, err)
-			}
-			ack = max(ack, slice.AckP99MS)
-		}
-		if n >= warmups && ack > settling*before {
-			break
-		}
-		before = ack
+	if err := r.warmUp(ctx, r.lanes, time.Duration(s.Slice)/2, false); err != nil {
+		return err
 	}
 	if err := r.stall(ctx); err != nil {
 		return err

@@ -117,6 +117,7 @@ func judgeLimit(res *result.Result, l scenario.Limit) result.Judgement {
 		j.Text = "unknown measure " + l.Measure
 	}
 	j.Value, j.Low, j.High, j.Pairs = in.Value, in.Low, in.High, in.N
+	j.Floor = floorsOwn(res, l)
 	if in.N == 0 || math.IsNaN(in.Value) || math.IsInf(in.Value, 0) {
 		j.Value, j.Low, j.High = 0, 0, 0
 		return j
@@ -125,6 +126,24 @@ func judgeLimit(res *result.Result, l scenario.Limit) result.Judgement {
 	j.Verdict, j.Needed = d.Verdict, d.Needed
 	j.Reached = l.Stretch > 0 && in.High <= l.Stretch
 	return j
+}
+
+// floorsOwn is what the floor itself comes to where a limit is about more than it: where that is beyond the limit, so is
+// every server on this machine that sends each message by itself. 0: it has no such figure, or it is the measure.
+func floorsOwn(res *result.Result, l scenario.Limit) float64 {
+	floor := laneOf(res, scenario.Floor)
+	var own judge.Interval
+	switch {
+	case l.Of == scenario.Floor || l.Over == scenario.Floor:
+	case l.Measure == scenario.CPU && laneOf(res, l.Over) != nil && laneOf(res, l.Over).Baseline:
+		own = judge.Ratio(perRound(res, floor, cpuPerDelivery), perRound(res, laneOf(res, l.Over), cpuPerDelivery))
+	case l.Measure == scenario.Last:
+		own = lastOver(res, floor)
+	}
+	if math.IsNaN(own.Value) || math.IsInf(own.Value, 0) {
+		return 0
+	}
+	return own.Value
 }
 
 // overOrAlone judges a figure against another lane's, or by itself where none is named.
@@ -309,6 +328,9 @@ func Explain(j result.Judgement) string {
 	}
 	if j.Low == j.High {
 		at = fmt.Sprintf("%s %s, limit %s", digits(j.Value), j.Unit, digits(j.AtMost))
+	}
+	if j.Floor > 0 {
+		at += "; the floor itself " + digits(j.Floor)
 	}
 	return j.Text + ": " + strings.ReplaceAll(at, " ,", ",")
 }

@@ -25,6 +25,7 @@ type Config struct {
 	Servers  []string          // under test: a variant's or a baseline's name; the first is what limits call "server" in a comparison
 	Binaries map[string]string // of servers that are not to be built from the tree
 	Fill     time.Duration     // how long stalled clients' sockets are filled at most; 0: 30 s
+	Warm     time.Duration     // how long a young broker is waited for at most; 0: a minute
 	Turns    int               // slices of the floor before and after what has no deliveries of its own; 0: 10
 	Plain    int               // connections of the floor there; 0: 4,000
 	Brokers  string            // a cluster to use; "": one is started
@@ -90,6 +91,9 @@ func (r *Rig) Workers() []int {
 func Start(ctx context.Context, cfg Config) (*Rig, error) {
 	if cfg.Fill == 0 {
 		cfg.Fill = 30 * time.Second
+	}
+	if cfg.Warm == 0 {
+		cfg.Warm = warmupTime
 	}
 	if cfg.Turns == 0 {
 		cfg.Turns = 10

@@ -24,7 +24,7 @@ func short(t *testing.T, s scenario.Scenario, change func(*Config)) *result.Resu
 	if err != nil {
 		t.Fatal(err)
 	}
-	cfg := Config{Scenario: s, Servers: []string{"ws-single"}, Brokers: brokers, Worker: []string{self}, Seed: 1, Command: []string{"test"}, Turns: 2, Plain: 100}
+	cfg := Config{Scenario: s, Servers: []string{"ws-single"}, Brokers: brokers, Worker: []string{self}, Seed: 1, Command: []string{"test"}, Turns: 2, Plain: 100, Warm: time.Nanosecond}
 	if change != nil {
 		change(&cfg)
 	}
@@ -131,7 +131,7 @@ func TestInterruptedKeepsWhatWasMeasured(t *testing.T) {
 	defer cancel()
 	turns := 0
 	res, err := Run(ctx, Config{
-		Scenario: s, Servers: []string{"ws-single"}, Brokers: brokers, Worker: []string{self},
+		Scenario: s, Servers: []string{"ws-single"}, Brokers: brokers, Worker: []string{self}, Warm: time.Nanosecond,
 		Progress: func(p Progress) {
 			if p.Phase == "measure" {
 				if turns++; turns == 10 {
@@ -158,7 +158,7 @@ func TestCapacity(t *testing.T) {
 	}
 	// A bound that no machine holds for long, so that the search has an end within the test's time.
 	res, err := Capacity(t.Context(), Config{
-		Scenario: s, Servers: []string{"ws-single"}, Brokers: brokers, Worker: []string{self}, Turns: 2, Plain: 100,
+		Scenario: s, Servers: []string{"ws-single"}, Brokers: brokers, Worker: []string{self}, Turns: 2, Plain: 100, Warm: time.Nanosecond,
 	}, Bound{P99: 40 * time.Millisecond, Headroom: 0.2})
 	if err != nil {
 		t.Fatal(err)

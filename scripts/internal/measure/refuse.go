@@ -13,7 +13,7 @@ import (
 // publisher share a core, and none for one that measured something else than the server.
 const (
 	starvedBusy  = 0.90 // of the slice: the generator computes, so it reads late
-	starvedWait  = 0.10 // of the slice: it was to read and had no core
+	starvedWait  = 0.15 // of the slice: it was to read and had no core
 	provenShare  = 0.80 // of what it took from the floor
 	ackLimitMS   = 250  // p99 of the broker's acknowledgements
 	behindMS     = 100  // the publisher's schedule, at worst

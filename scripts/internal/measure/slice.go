@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/adred-codev/ws_poc/scripts/internal/load"
 	"github.com/adred-codev/ws_poc/scripts/internal/machine"
 	"github.com/adred-codev/ws_poc/scripts/internal/result"
 	"github.com/adred-codev/ws_poc/scripts/internal/scenario"
@@ -211,21 +212,22 @@ func (r *Rig) readAfter(in *instance, err error) (reading, error) {
 
 // lastReads notes, of records that went to all, when the last client had each, and when a bare consumer did. It returns
 // how far apart the consumer had those that were due together, ms, the median of them.
-func (r *Rig) lastReads(l *lane, round int, last map[int64]int64) (spread float64) {
+func (r *Rig) lastReads(l *lane, round int, reads map[int64]load.Span) (spread float64) {
 	type span struct{ from, to float64 }
 	together := map[time.Time]span{}
-	for n, at := range last {
+	for n, at := range reads {
 		intended, ok := l.in.intended[n]
 		if !ok {
 			continue
 		}
-		b := result.Broadcast{Round: round, Last: ms(time.UnixMicro(at).Sub(intended))}
+		b := result.Broadcast{Round: round, Last: ms(time.UnixMicro(at.Last).Sub(intended))}
 		if l.in.feed == "" && r.witness != nil {
 			had, ok := r.witness.take(l.in.topic, n)
 			if !ok {
 				continue
 			}
-			b.Kafka = ms(had.Sub(intended))
+			// A client that has it before the consumer shows that the consumer was late.
+			b.Kafka = min(ms(had.Sub(intended)), ms(time.UnixMicro(at.First).Sub(intended)))
 		}
 		l.out.LastMS = append(l.out.LastMS, b)
 		s, ok := together[intended]

@@ -49,7 +49,7 @@ var kinds = []kind{
 	{name: Storms, title: "Back after all connections were cut", caption: says(
 		"Each line is one cut: it ends when the last client had everything that it missed."), one: storms},
 	{name: Capacity, title: "The highest rate that holds", caption: says(
-		"The search raises the rate until p99 is above its bound, then halves the distance; the rate that it found must hold several times in a row."), one: capacity},
+		"The search raises the rate until p99 is above its bound, then halves the distance; the rate that it found must hold several times in a row. Where the broker or the generator came to its end first, the capacity is at least what is stated."), one: capacity},
 	{name: Timeline, title: "The run", caption: says(
 		"Everything from the start to the end of the run; the color says whose turn it was."), one: timeline},
 }

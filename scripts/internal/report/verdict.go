@@ -16,6 +16,7 @@ var reasons = map[string]string{
 	result.Unproven:     "The load generator is not known to be fast enough",
 	result.SlowBroker:   "The broker or the publisher was late",
 	result.FloorMoved:   "The floor moved during the run",
+	result.Unsettled:    "A server's cost was not settled",
 	result.Foreigners:   "Others used the server's core",
 	result.Lossy:        "Not every message arrived once and in order",
 	result.NotStalled:   "The stalled clients were not stalled",
@@ -127,10 +128,17 @@ func summary(r *result.Result) string {
 			why = append(why, strings.ToLower(reason(f.Code)[:1])+reason(f.Code)[1:])
 		}
 		s = "these figures cannot be judged"
+		if r.Capacity != nil && len(r.Capacity.Settings) > 0 { // something else came to its end first
+			s = "at least " + held(r.Capacity)
+		}
 		if len(why) > 0 {
 			s += ": " + strings.Join(why, "; ")
 		}
 	case result.Worse:
+		if worse == 0 && len(r.Refusals) > 0 { // of a server under test
+			s = "it did not deliver all messages, once and in order; whatever else it does well does not count"
+			break
+		}
 		s = fmt.Sprintf("%d of %s %s, %d %s", worse, limits, verb(worse, "is broken", "are broken"), hold, verb(hold, "holds", "hold"))
 		if open > 0 {
 			s += fmt.Sprintf(", %d undecided", open)

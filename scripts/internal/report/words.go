@@ -99,6 +99,9 @@ func valueOf(j result.Judgement) string {
 	if j.Low != j.High && finite(j.Low) && finite(j.High) {
 		s += " (" + sparing(in(j.Low, j.Unit), s) + " to " + sparing(in(j.High, j.Unit), s) + ")"
 	}
+	if j.Floor > 0 {
+		s += "; the floor itself " + sparing(in(j.Floor, j.Unit), s)
+	}
 	return s
 }
 

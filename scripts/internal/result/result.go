@@ -247,6 +247,7 @@ type Judgement struct {
 	Value   float64 `json:"value"`                     // as measured
 	Low     float64 `json:"low"`                       // 95% interval
 	High    float64 `json:"high"`                      // the interval's other end
+	Floor   float64 `json:"floor,omitempty"`           // the same figure of the floor, which only a server that joins messages can beat
 	Pairs   int     `json:"pairs"`                     // rounds, or samples, that the interval is made of
 	Needed  int     `json:"needed,omitempty"`          // undecided: so many more pairs may settle it
 	Verdict Verdict `json:"verdict"`                   // what the interval says of at_most
