@@ -80,7 +80,8 @@ func newest(o *options, stderr io.Writer) ([]*result.Result, error) {
 		if len(r.Command) > 1 {
 			kind = r.Command[1] // a comparison of one scenario does not take the place of a run
 		}
-		key := kind + " " + r.Scenario.Name
+		// Runs of one scenario with several numbers of connections are drawn together.
+		key := fmt.Sprint(kind, " ", r.Scenario.Name, r.Scenario.Connections)
 		if before := last[key]; before == nil || whole(r) || !whole(before) {
 			last[key] = r
 		}

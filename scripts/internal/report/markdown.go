@@ -52,7 +52,7 @@ within, and is undecided when it lies inside.</sub>
 
 func markdownOne(b *strings.Builder, r *result.Result, level, heading string) {
 	fmt.Fprintf(b, "%s %s\n\n", level, md(heading))
-	fmt.Fprintf(b, "**%s**: %s.\n\n", word(r.Verdict), md(summary(r)))
+	fmt.Fprintf(b, "**%s**: %s.\n\n", word(r), md(summary(r)))
 	if words := load(r.Scenario); words != "" {
 		fmt.Fprintf(b, "Load: %s.\n\n", md(words))
 	}

@@ -128,7 +128,7 @@ func overviewTable(results []*result.Result) table {
 		r := results[i]
 		t.row(plain(name))
 		last := len(t.rows) - 1
-		t.rows[last] = append(t.rows[last], cell{text: word(r.Verdict), paint: verdictPaint(r.Verdict).name}, plain(summary(r)), plain(essence(r)))
+		t.rows[last] = append(t.rows[last], cell{text: word(r), paint: verdictPaint(r.Verdict).name}, plain(summary(r)), plain(essence(r)))
 	}
 	return t
 }

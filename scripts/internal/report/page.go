@@ -157,7 +157,7 @@ func colors() string {
 func newSection(r *result.Result, id string, alone bool) (*section, error) {
 	s := &section{
 		ID: id, About: r.Scenario.About, Load: load(r.Scenario),
-		Verdict: string(r.Verdict), Word: word(r.Verdict), Summary: summary(r), Paint: verdictPaint(r.Verdict).name,
+		Verdict: string(r.Verdict), Word: word(r), Summary: summary(r), Paint: verdictPaint(r.Verdict).name,
 		Facts: facts(r), Alone: alone,
 	}
 	if c := command(r); c != "" {

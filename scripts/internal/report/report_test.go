@@ -60,7 +60,7 @@ func TestReportsTellEverything(t *testing.T) {
 					for _, f := range r.Refusals {
 						tells(t, which, text, reason(f.Code), sentence(f.Text))
 					}
-					tells(t, which, text, title(r), word(r.Verdict), r.Host.CPU, command(r))
+					tells(t, which, text, title(r), word(r), r.Host.CPU, command(r))
 				}
 			}
 		})

@@ -88,9 +88,17 @@ func verdictOf(r *result.Result, j result.Judgement) result.Verdict {
 	return j.Verdict
 }
 
+// measuredOnly says that a run had no limit to hold.
+func measuredOnly(r *result.Result) bool {
+	return r.Verdict == result.Holds && len(r.Judgements) == 0 && r.Capacity == nil
+}
+
 // word is the verdict of a run in a word or two.
-func word(v result.Verdict) string {
-	switch v {
+func word(r *result.Result) string {
+	if measuredOnly(r) {
+		return "Measured"
+	}
+	switch r.Verdict {
 	case result.Holds:
 		return "Holds"
 	case result.Worse:
@@ -150,7 +158,10 @@ func summary(r *result.Result) string {
 		case r.Capacity != nil && len(r.Judgements) == 0:
 			s = held(r.Capacity)
 		case len(r.Judgements) == 0:
-			s = "the scenario states no limit, or nothing was judged"
+			s = "the scenario states no limit"
+			if !measuredOnly(r) {
+				s += ", or nothing was judged"
+			}
 		default:
 			s = fmt.Sprintf("%d of %s", hold, limits)
 			switch {
@@ -183,8 +194,12 @@ func held(c *result.Capacity) string {
 
 // tally counts the verdicts of several results.
 func tally(results []*result.Result) string {
-	n := map[result.Verdict]int{}
+	n, only := map[result.Verdict]int{}, 0
 	for _, r := range results {
+		if measuredOnly(r) {
+			only++
+			continue
+		}
 		n[r.Verdict]++
 	}
 	parts := []string{}
@@ -196,6 +211,9 @@ func tally(results []*result.Result) string {
 			result.Worse: verb(n[v], "is", "are") + " worse than a limit", result.Refused: verb(n[v], "is", "are") + " refused",
 			result.Undecided: verb(n[v], "is", "are") + " undecided", result.Holds: verb(n[v], "holds", "hold"),
 		}[v]))
+	}
+	if only > 0 {
+		parts = append(parts, fmt.Sprintf("%d %s no limit to hold", only, verb(only, "has", "have")))
 	}
 	s := plural(len(results), "measurement", "measurements")
 	if len(parts) > 0 {
