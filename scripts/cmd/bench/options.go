@@ -133,6 +133,9 @@ func (o *options) check() error {
 }
 
 func (o *options) change(s *scenario.Scenario) error {
+	if o.connections > 0 && o.connections != s.Connections {
+		s.Title += fmt.Sprintf("; here %d connections", o.connections) // the title may tell another number
+	}
 	if o.connections > 0 {
 		if len(s.Steps) > 0 {
 			s.Steps = []int{max(1, o.connections/4), o.connections}
