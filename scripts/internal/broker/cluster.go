@@ -36,7 +36,7 @@ func (b *Broker) CreateTopics(ctx context.Context, partitions int, names ...stri
 }
 
 // CreateTopics makes those of the topics that do not exist yet, and returns
-// when every partition has a leader. An existing topic stays as it is.
+// when every partition has a leader that answers. An existing topic stays as it is.
 func CreateTopics(ctx context.Context, brokers string, partitions int, names ...string) error {
 	return withAdmin(brokers, func(admin *kafka.AdminClient) error {
 		var specs []kafka.TopicSpecification
@@ -81,7 +81,7 @@ func led(ctx context.Context, admin *kafka.AdminClient, topic string, partitions
 		m, err := admin.GetMetadata(&topic, false, int(answerTimeout.Milliseconds()))
 		if err == nil {
 			found := m.Topics[topic].Partitions
-			if len(found) >= partitions && !slices.ContainsFunc(found, func(p kafka.PartitionMetadata) bool { return p.Leader < 0 }) {
+			if len(found) >= partitions && !slices.ContainsFunc(found, func(p kafka.PartitionMetadata) bool { return p.Leader < 0 }) && answers(ctx, admin, topic, len(found)) {
 				return nil
 			}
 		}
@@ -89,6 +89,24 @@ func led(ctx context.Context, admin *kafka.AdminClient, topic string, partitions
 			return fmt.Errorf("wait for topic %s: %w", topic, err)
 		}
 	}
+}
+
+// answers asks each partition's leader for its end. The cluster names leaders before they know that they are.
+func answers(ctx context.Context, admin *kafka.AdminClient, topic string, partitions int) bool {
+	ask := map[kafka.TopicPartition]kafka.OffsetSpec{}
+	for p := range partitions {
+		ask[kafka.TopicPartition{Topic: &topic, Partition: int32(p)}] = kafka.LatestOffsetSpec
+	}
+	all, err := admin.ListOffsets(ctx, ask, kafka.SetAdminRequestTimeout(answerTimeout))
+	if err != nil {
+		return false
+	}
+	for _, a := range all.ResultInfos {
+		if a.Error.Code() != kafka.ErrNoError {
+			return false
+		}
+	}
+	return true
 }
 
 // DeleteTopic deletes a topic and returns when the broker no longer lists it.

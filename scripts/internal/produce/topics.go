@@ -31,7 +31,7 @@ func (p *Publisher) MissingTopics(topics []string) ([]string, error) {
 	return missing, nil
 }
 
-// CreateTopics makes topics with the broker's default replication and waits until each has a leader everywhere.
+// CreateTopics makes topics with the broker's default replication and waits until each has a leader everywhere that answers.
 // One that exists by now is no error.
 func (p *Publisher) CreateTopics(ctx context.Context, topics []string, partitions int) error {
 	if len(topics) == 0 {
@@ -57,7 +57,39 @@ func (p *Publisher) CreateTopics(ctx context.Context, topics []string, partition
 			return fmt.Errorf("create topic %s: %w", r.Topic, r.Error)
 		}
 	}
-	return p.awaitLeaders(ctx, topics)
+	if err := p.awaitLeaders(ctx, topics); err != nil {
+		return err
+	}
+	return awaitAnswers(ctx, admin, topics, partitions)
+}
+
+// awaitAnswers asks each partition's leader for its end until it says so. The cluster names leaders before they know that
+// they are, and one that refuses the first batch of an idempotent producer but takes the second counts the first, when it
+// comes again, as a duplicate: it is acknowledged, and lost.
+func awaitAnswers(ctx context.Context, admin *kafka.AdminClient, topics []string, partitions int) error {
+	ask := map[kafka.TopicPartition]kafka.OffsetSpec{}
+	for _, t := range topics {
+		for p := range partitions {
+			ask[kafka.TopicPartition{Topic: &t, Partition: int32(p)}] = kafka.LatestOffsetSpec
+		}
+	}
+	for {
+		answers, err := admin.ListOffsets(ctx, ask)
+		waiting := 0
+		for _, a := range answers.ResultInfos {
+			if a.Error.Code() != kafka.ErrNoError {
+				waiting++
+			}
+		}
+		if err == nil && waiting == 0 {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("%d partitions whose leader does not answer: %w", waiting, errors.Join(ctx.Err(), err))
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
 }
 
 func (p *Publisher) awaitLeaders(ctx context.Context, topics []string) error {
