@@ -19,8 +19,8 @@ import (
 const (
 	cutSeconds  = 5
 	slowSeconds = 10
-	// maxBehind is the server's WS_MAX_BEHIND: less than slowSeconds, so that one press shows falling behind, 4001 and the resume.
-	maxBehind = 6 * time.Second
+	// maxBehind is the server's WS_MAX_BEHIND: so much less than slowSeconds that one press shows falling behind, 4001 and the resume on a busy machine too.
+	maxBehind = 4 * time.Second
 	conflated = "liquidity"
 )
 
