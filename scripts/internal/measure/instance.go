@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -136,7 +137,8 @@ func (r *Rig) addLanes(ctx context.Context, bin, server string, s scenario.Scena
 			}
 			in.plan = scenario.NewPlan(&in.scenario, l.Stalled)
 			in.counts, in.intended = make([]int64, s.Channels), map[int64]time.Time{}
-			in.topic = fmt.Sprintf("bench.%s.%d", strings.ReplaceAll(in.name, "#", "-"), r.began.UnixMilli())
+			// By chance, too: runs that begin together on one cluster would hear each other's records.
+			in.topic = fmt.Sprintf("bench.%s.%d-%08x", strings.ReplaceAll(in.name, "#", "-"), r.began.UnixMilli(), rand.Uint32())
 			processes[key] = in
 			r.instances = append(r.instances, in) // from here on Close ends it
 			if err := in.start(ctx, r, bin); err != nil {
