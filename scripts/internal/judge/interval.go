@@ -61,47 +61,10 @@ func Mean(samples []float64) Interval {
 	return Interval{Value: mean, Low: mean - half, High: mean + half, N: n}
 }
 
-// Quantile is the samples' q-quantile, the least sample that a share q of them does not exceed. Its interval is a
-// bootstrap's: what the quantile comes to when as many samples are drawn of these, with replacement, again and again.
-// The same seed gives the same interval. It cannot reach beyond the samples: of fewer than 1/(1-q) the upper end is
-// the largest one seen, not the largest there may be.
-func Quantile(samples []float64, q float64, seed uint64) Interval {
-	const draws = 2000
-	sorted := slices.Sorted(slices.Values(finite(samples)))
-	n := len(sorted)
-	switch n {
-	case 0:
-		return Interval{}
-	case 1:
-		return Interval{Value: sorted[0]}
-	}
-	from := rand.New(rand.NewPCG(seed, uint64(n)))
-	rank := nearest(q, n)
-	found := make([]float64, draws)
-	times := make([]int, n)
-	for i := range found {
-		clear(times)
-		for range n {
-			times[from.IntN(n)]++
-		}
-		at, below := 0, times[0]
-		for below <= rank {
-			at++
-			below += times[at]
-		}
-		found[i] = sorted[at]
-	}
-	slices.Sort(found)
-	return Interval{
-		Value: sorted[rank],
-		Low:   found[nearest((1-confidence)/2, draws)],
-		High:  found[nearest((1+confidence)/2, draws)],
-		N:     n,
-	}
-}
-
-// QuantileOfGroups is Quantile of samples that hang together in groups, such as those of one turn: whole groups are drawn.
-// N is the number of groups.
+// QuantileOfGroups is the q-quantile, the least sample that a share q of them does not exceed, of samples that hang
+// together in groups, such as those of one turn. Its interval is a bootstrap's: what the quantile comes to when as many
+// groups are drawn of these, with replacement, again and again. The same seed gives the same interval. It cannot reach
+// beyond the samples: of fewer than 1/(1-q) the upper end is the largest one seen. N is the number of groups.
 func QuantileOfGroups(groups [][]float64, q float64, seed uint64) Interval {
 	const draws = 2000
 	of := func(all []float64) float64 {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strconv"
 	"time"
 
@@ -28,31 +27,6 @@ func ProcessCPU(pid int) (time.Duration, error) {
 	return time.Duration(ts.Nano()), nil
 }
 
-// RunWait is for how long the threads of a process that live now have run, and for how long they could have run and
-// had no core (sched-stats.rst of the kernel). What ended threads used is in neither.
-func RunWait(pid int) (run, wait time.Duration, err error) {
-	tasks, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", pid))
-	if err != nil || len(tasks) == 0 {
-		return 0, 0, fmt.Errorf("read run and wait times of process %d: it has ended, or the kernel was built without CONFIG_SCHED_INFO", pid)
-	}
-	for _, path := range tasks {
-		b, err := os.ReadFile(path)
-		if errors.Is(err, os.ErrNotExist) || errors.Is(err, unix.ESRCH) {
-			continue // the thread ended meanwhile
-		}
-		if err != nil {
-			return 0, 0, fmt.Errorf("read run and wait times: %w", err)
-		}
-		numbers, err := integers(bytes.Fields(b), 2)
-		if err != nil {
-			return 0, 0, fmt.Errorf("read run and wait times in %s: %w", path, err)
-		}
-		run += time.Duration(numbers[0])
-		wait += time.Duration(numbers[1])
-	}
-	return run, wait, nil
-}
-
 // RSS is the resident memory of a process, in bytes.
 func RSS(pid int) (int64, error) {
 	path := fmt.Sprintf("/proc/%d/statm", pid)
@@ -65,15 +39,6 @@ func RSS(pid int) (int64, error) {
 		return 0, fmt.Errorf("read memory in %s: %w", path, err)
 	}
 	return pages[1] * int64(os.Getpagesize()), nil
-}
-
-// Threads is the number of threads of a process.
-func Threads(pid int) (int, error) {
-	entries, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
-	if err != nil {
-		return 0, fmt.Errorf("count threads: %w", err)
-	}
-	return len(entries), nil
 }
 
 // integers reads the first n fields.
