@@ -16,7 +16,7 @@ import (
 
 const runExample = `  scripts/bench run broadcast
   scripts/bench run --server ws-single --connections 2000 --rounds 6 broadcast fanout-100
-  scripts/bench run                      # every scenario, about 25 minutes
+  scripts/bench run                      # every scenario, about half an hour
   scripts/bench run --rounds 6           # the same in less; a scenario that an option does not concern goes without`
 
 func runCommand(ctx context.Context, args []string, stdout, stderr io.Writer) (int, error) {
