@@ -1,0 +1,2 @@
+// Command ws-multi carries Kafka records to WebSocket clients, on all cores.
+package main
