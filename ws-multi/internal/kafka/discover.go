@@ -1,0 +1,344 @@
+package kafka
+
+import (
+	"context"
+	"log/slog"
+	"time"
+)
+
+const (
+	greetEvery  = 2 * time.Second
+	surveyEvery = 5 * time.Second
+	// lookAgain is when something was there but could not be read yet.
+	lookAgain = 500 * time.Millisecond
+	// silence is how long nobody answers before Kafka counts as down. One of
+	// several brokers may well be silent: the next greeting finds another.
+	silence = 8 * time.Second
+)
+
+// finding is what discovery tells the reader.
+type finding struct {
+	news     []news
+	surveyed bool    // every partition that was there at the start is found
+	number   uint64  // of the latest doubt that was looked into
+	reaches  []reach // what was found about it
+}
+
+// news of one topic.
+type news struct {
+	topic  *topic
+	absent bool // it does not exist; the rest is as it was
+	log    string
+	id     [16]byte
+	parts  []*partition // that are new
+}
+
+// reach says that a partition's log reaches from first to before end.
+type reach struct {
+	partition  *partition
+	first, end int64
+}
+
+// doubt is what the reader asks discovery: to look again, and how far the logs of
+// these partitions reach.
+type doubt struct {
+	number     uint64
+	partitions []*partition
+}
+
+// discovery asks, again and again, which topics and partitions there are, and
+// where to begin with them. The questions block, so it has a goroutine of its own;
+// it shares with the reader only two mailboxes.
+type discovery struct {
+	log       *slog.Logger
+	rarely    rarely
+	counters  *counters
+	directory *directory
+	reader    *reader
+	brokers   []string
+	window    time.Duration
+
+	began    time.Time // where the window ends
+	heard    time.Time // the last sign of life
+	due      time.Time // of the next survey
+	measured time.Time // when lags were
+	surveyed bool      // told
+	topics   []*watched
+	doubt    doubt // what is to be looked into; number 0: nothing
+}
+
+// watched is a topic as discovery knows it.
+type watched struct {
+	topic  *topic
+	judged bool         // somebody said whether it exists
+	absent bool         // it does not, now
+	log    string       // as it was last seen; empty: it never was
+	id     [16]byte     // of log
+	first  int          // so many partitions were there at the start
+	parts  []*partition // of log, by number; nil: where to begin is not known yet
+
+	told       string // the log that the reader knows of
+	toldAbsent bool
+}
+
+func newDiscovery(c *Consumer, d *directory, r *reader) *discovery {
+	now := time.Now()
+	s := &discovery{
+		log: c.log, rarely: newRarely(c.log), counters: c.counters, directory: d, reader: r,
+		brokers: c.cfg.Brokers, window: c.cfg.Window, began: now, heard: now,
+	}
+	for _, t := range r.topics {
+		s.topics = append(s.topics, &watched{topic: t})
+	}
+	return s
+}
+
+// run ends with ctx.
+func (d *discovery) run(ctx context.Context) {
+	for {
+		pause := time.NewTimer(d.round(ctx))
+		select {
+		case <-pause.C:
+		case <-d.reader.doubted:
+		case <-ctx.Done():
+			return
+		}
+		pause.Stop()
+	}
+}
+
+// round asks once and says when to ask again.
+func (d *discovery) round(ctx context.Context) time.Duration {
+	for _, asked := range d.reader.doubts.take() {
+		d.doubt.number = asked.number
+		d.doubt.partitions = append(d.doubt.partitions, asked.partitions...)
+	}
+	took, err := d.directory.greet()
+	if d.hear(took, err); err != nil {
+		return askAgain
+	}
+	if d.doubt.number == 0 && time.Now().Before(d.due) {
+		return min(greetEvery, time.Until(d.due))
+	}
+	complete, err := d.survey(ctx)
+	if err == nil {
+		if time.Since(d.measured) >= surveyEvery/2 {
+			d.measure(ctx)
+		}
+	} else if ctx.Err() == nil {
+		d.rarely.warn("survey", "Kafka does not say what there is; asking again", "error", err)
+	}
+	if err != nil {
+		return askAgain
+	}
+	if !complete {
+		return lookAgain
+	}
+	d.due = time.Now().Add(surveyEvery)
+	return greetEvery
+}
+
+// hear keeps Stats.Up.
+func (d *discovery) hear(took time.Duration, err error) {
+	if err == nil {
+		d.heard = time.Now()
+		if !d.counters.up.Swap(true) {
+			d.log.Info("Kafka answers", "brokers", d.brokers, "took", took)
+		}
+		return
+	}
+	quiet := time.Since(d.heard)
+	if d.counters.up.Load() && quiet < silence {
+		return
+	}
+	d.counters.up.Store(false)
+	d.rarely.warn("silence", "Kafka does not answer; asking again", "brokers", d.brokers, "error", err, "silent_for", quiet.Round(time.Second))
+}
+
+// survey looks at everything and tells the reader what it does not know. Not
+// complete: something is there but nobody knows yet where to begin with it.
+func (d *discovery) survey(ctx context.Context) (complete bool, err error) {
+	names := make([]string, len(d.topics))
+	for i, w := range d.topics {
+		names[i] = w.topic.name
+	}
+	now, err := d.directory.topics(ctx, names)
+	if err != nil {
+		return false, err
+	}
+	complete = true
+	for _, w := range d.topics {
+		if !d.judge(w, now[w.topic.name]) {
+			complete = false
+		}
+	}
+	located, err := d.locate(ctx)
+	f := finding{news: d.news(located)}
+	if err != nil {
+		complete = false
+	}
+	if complete && !d.surveyed {
+		d.surveyed, f.surveyed = true, true
+	}
+	if err == nil && d.doubt.number > 0 {
+		if f.reaches, err = d.reaches(ctx); err == nil {
+			f.number, d.doubt = d.doubt.number, doubt{}
+		}
+	}
+	if len(f.news) > 0 || f.surveyed || f.number > 0 {
+		d.reader.findings.put(f)
+		d.reader.alarm.ring()
+	}
+	return complete, err
+}
+
+// judge takes what a broker says of a topic; false: it does not say.
+func (d *discovery) judge(w *watched, now listing) bool {
+	name := w.topic.name
+	if now.err != nil {
+		d.rarely.warn("topic "+name, "A Kafka topic cannot be read", "topic", name, "error", now.err)
+		return false
+	}
+	initial, absent := !w.judged, w.absent
+	w.judged, w.absent = true, now.log == ""
+	switch {
+	case w.absent && initial:
+		d.log.Warn("A Kafka topic of KAFKA_TOPICS does not exist; it is served from when it does", "topic", name)
+	case w.absent && w.log != "" && !absent:
+		d.log.Warn("A Kafka topic was deleted; it is served again when it is there again", "topic", name)
+	case w.absent || w.log == now.log:
+	case initial:
+		w.first = now.partitions
+	default: // it is found later, or was made anew
+		w.first, w.parts = 0, nil
+		if w.log != "" {
+			d.log.Warn("A Kafka topic was made anew; it is read from its beginning", "topic", name, "log", now.log)
+		}
+	}
+	if w.absent {
+		return true
+	}
+	w.log, w.id = now.log, now.id
+	for len(w.parts) < now.partitions {
+		w.parts = append(w.parts, nil)
+	}
+	return true
+}
+
+// locate finds where to begin with all partitions that the reader does not know.
+// An error is why some have to wait.
+func (d *discovery) locate(ctx context.Context) (located []*partition, err error) {
+	var places []place
+	var at []*watched
+	initial := 0 // the first so many places were there at the start
+	for _, early := range []bool{true, false} {
+		for _, w := range d.topics {
+			for id, p := range w.parts {
+				if !w.absent && p == nil && early == (id < w.first) {
+					places, at = append(places, place{w.topic.name, int32(id)}), append(at, w)
+				}
+			}
+		}
+		if early {
+			initial = len(places)
+		}
+	}
+	first, err := d.directory.ask(ctx, places, firstOffset)
+	if err != nil {
+		return nil, err
+	}
+	end, err := d.directory.ask(ctx, places[:initial], stableEnd)
+	if err != nil {
+		return nil, err
+	}
+	inWindow, err := d.directory.ask(ctx, places[:initial], sinceTime(d.began.Add(-d.window)))
+	if err != nil {
+		return nil, err
+	}
+	for i, pl := range places {
+		from, until := first[i].at, int64(0)
+		why := offsets{first[i]}
+		if i < initial {
+			why = append(why, end[i], inWindow[i])
+			from, until = beginning(first[i].at, inWindow[i].at, end[i].at), end[i].at
+		}
+		if e := why.failure(); e != nil {
+			d.rarely.warn("partitions "+pl.topic, "A partition of a Kafka topic cannot be read yet", "topic", pl.topic, "partition", pl.partition, "error", e)
+			err = e
+			continue
+		}
+		p := newPartition(at[i].topic, pl.partition, from, until)
+		at[i].parts[pl.partition] = p
+		located = append(located, p)
+	}
+	return located, err
+}
+
+// news is what the reader does not know.
+func (d *discovery) news(located []*partition) (all []news) {
+	for _, w := range d.topics {
+		var parts []*partition
+		for _, p := range located {
+			if p.topic == w.topic {
+				parts = append(parts, p)
+			}
+		}
+		if len(parts) > 0 || w.told != w.log || w.absent && !w.toldAbsent {
+			all = append(all, news{w.topic, w.absent, w.log, w.id, parts})
+		}
+		w.told, w.toldAbsent = w.log, w.absent
+	}
+	return all
+}
+
+// reaches answers a doubt.
+func (d *discovery) reaches(ctx context.Context) (found []reach, err error) {
+	var places []place
+	for _, p := range d.doubt.partitions {
+		places = append(places, place{p.topic.name, p.id})
+	}
+	// The log of a topic that is gone has no reach, and its partitions fail one
+	// by one; so what is still there gets its answer.
+	first, err := d.directory.ask(ctx, places, firstOffset)
+	if err != nil {
+		return nil, err
+	}
+	ends, err := d.directory.ask(ctx, places, highWater)
+	if err != nil {
+		return nil, err
+	}
+	for i, p := range d.doubt.partitions {
+		if first[i].err == nil && ends[i].err == nil {
+			found = append(found, reach{p, first[i].at, ends[i].at})
+		}
+	}
+	return found, nil
+}
+
+// measure keeps the lag of each topic. librdkafka's statistics have one too, but
+// only as of the last fetch, and while reading is held there is none.
+func (d *discovery) measure(ctx context.Context) {
+	var places []place
+	var parts []*partition
+	for _, w := range d.topics {
+		for _, p := range w.parts {
+			if p != nil && !w.absent {
+				places, parts = append(places, place{w.topic.name, p.id}), append(parts, p)
+			}
+		}
+	}
+	high, err := d.directory.ask(ctx, places, highWater)
+	if err != nil {
+		return // the next greeting or survey says so
+	}
+	d.measured = time.Now()
+	lags := make([]int64, len(d.topics))
+	for i, p := range parts {
+		if high[i].err == nil {
+			lags[p.topic.event] += max(0, high[i].at-p.next.Load())
+		}
+	}
+	for event, lag := range lags {
+		d.counters.events[event].lag.Store(lag)
+	}
+}

@@ -1,0 +1,204 @@
+package kafka
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+const (
+	flushRecords = 1024
+	flushBytes   = 256 << 10
+
+	// reopenEvery parts the openings of two clients.
+	reopenEvery = time.Second
+	// burst is how much time's worth of MaxRate may come at once.
+	burst = 50 * time.Millisecond
+)
+
+// reader is what the goroutine of Run works with. All of it is that goroutine's
+// but the part that it shares with discovery.
+type reader struct {
+	log      *slog.Logger
+	rarely   rarely
+	counters *counters
+	cfg      Config
+	to       Sink
+	wanted   func() bool // whether reading is to be held
+	dial     func(*reader) (client, error)
+
+	client client // nil: to be opened, at the positions of topics
+	opened time.Time
+	topics []*topic // by event
+	byName map[string]*topic
+	pushed Record // used again for each
+	pace   pace
+	limit  *rate.Limiter // nil: none
+	atOnce int           // records in one take
+
+	unflushed, unflushedBytes int
+
+	surveyed bool // what Loaded waits for is all known
+	waiting  int  // partitions that have not come to their until
+	loaded   bool // told
+
+	asked    uint64              // number of the latest doubt
+	doubtful map[*partition]bool // to be asked about
+	held     uint64              // nothing is read until this doubt is looked into; 0: no
+
+	// Shared with discovery.
+	alarm    *alarm
+	findings mailbox[finding]
+	doubts   mailbox[doubt]
+	doubted  chan struct{} // there is a doubt
+}
+
+func newReader(c *Consumer, a *alarm, to Sink) *reader {
+	r := &reader{
+		log: c.log, rarely: newRarely(c.log), counters: c.counters, cfg: c.cfg, to: to,
+		wanted: c.pause.Load, dial: c.dial, alarm: a,
+		byName: map[string]*topic{}, atOnce: run,
+		doubtful: map[*partition]bool{}, doubted: make(chan struct{}, 1),
+	}
+	for i, configured := range c.cfg.Topics {
+		t := &topic{event: i, name: configured.Name}
+		r.topics = append(r.topics, t)
+		r.byName[t.name] = t
+	}
+	if c.cfg.MaxRate > 0 {
+		most := max(1, int(float64(c.cfg.MaxRate)*burst.Seconds()))
+		r.limit = rate.NewLimiter(rate.Limit(c.cfg.MaxRate), most)
+		r.atOnce = min(r.atOnce, most)
+	}
+	return r
+}
+
+// run reads until ctx is done, or the sink has an error.
+func (r *reader) run(ctx context.Context) error {
+	defer r.reopen()
+	read := 0 // since the last sleep
+	for ctx.Err() == nil {
+		for _, f := range r.findings.take() {
+			r.find(f)
+		}
+		r.voice()
+		r.open()
+		records, more := r.pump()
+		read += records
+		if !r.loaded && r.surveyed && r.waiting == 0 {
+			r.loaded = true
+			r.to.Loaded()
+		}
+		if !more || r.unflushed >= flushRecords || r.unflushedBytes >= flushBytes {
+			if err := r.flush(ctx); err != nil {
+				return err
+			}
+		}
+		if r.limit != nil && records > 0 {
+			if d := r.limit.ReserveN(time.Now(), records).Delay(); d > 0 {
+				if err := r.flush(ctx); err != nil {
+					return err
+				}
+				wait(ctx, d)
+			}
+		}
+		if !more {
+			r.sleep(read)
+			read = 0
+		}
+	}
+	return nil
+}
+
+func (r *reader) flush(ctx context.Context) error {
+	r.unflushed, r.unflushedBytes = 0, 0
+	if err := r.to.Flush(ctx); err != nil && ctx.Err() == nil {
+		return err
+	}
+	return nil
+}
+
+// sleep waits for more, after read records since the last time.
+func (r *reader) sleep(read int) {
+	if r.pace.after(read, time.Now()) {
+		time.Sleep(doze)
+		return
+	}
+	var until time.Time
+	if r.client == nil && r.held == 0 {
+		until = r.opened.Add(reopenEvery)
+	}
+	for p := range r.doubtful { // the time for it has not come
+		if due := p.asked.Add(doubtEvery); until.IsZero() || due.Before(until) {
+			until = due
+		}
+	}
+	r.alarm.sleep(until)
+}
+
+// pump takes what is ready and pushes it. more: there is more.
+func (r *reader) pump() (records int, more bool) {
+	paused := r.wanted()
+	r.counters.paused.Store(paused)
+	if r.client == nil {
+		return 0, false
+	}
+	events := r.client.take(r.atOnce, !paused)
+	if r.strange() {
+		return 0, false // what was taken may be of another log
+	}
+	for i := range events {
+		if r.client == nil {
+			return records, false // what is left is void
+		}
+		switch e := &events[i]; e.kind {
+		case isRecord:
+			r.record(e)
+			records++
+		case isEnd:
+			r.ended(e)
+		case isFault:
+			r.fault(e)
+		}
+	}
+	return records, len(events) == r.atOnce
+}
+
+// open makes sure that there is a client, unless it is not time for one.
+func (r *reader) open() {
+	if r.client != nil || r.held > 0 || time.Since(r.opened) < reopenEvery {
+		return
+	}
+	r.opened = time.Now()
+	c, err := r.dial(r)
+	if err == nil {
+		r.client = c
+		err = c.add(r.read())
+	}
+	r.must("open a client", err)
+}
+
+func dialNative(r *reader) (client, error) {
+	show := func(line string) { r.log.Info("librdkafka's own log", "line", line) }
+	return newNative(readerProperties(r.cfg), r.byName, r.alarm.fd, logLevel(r.cfg), show)
+}
+
+// reopen has reading go on with another client, at the positions it has come to.
+// Everything that the present one has fetched goes with it.
+func (r *reader) reopen() {
+	if r.client != nil {
+		r.client.close()
+		r.client = nil
+	}
+	clear(r.doubtful) // another client finds the same, if it still is so
+}
+
+// must reopens after a failure of the client's.
+func (r *reader) must(what string, err error) {
+	if err != nil {
+		r.rarely.warn(what, "Kafka's client failed; opening another where this one was", "doing", what, "error", err)
+		r.reopen()
+	}
+}

@@ -1,0 +1,121 @@
+package shard
+
+import (
+	"github.com/adred-codev/ws_poc/ws-multi/internal/kit/wire"
+	"github.com/adred-codev/ws_poc/ws-multi/internal/socket"
+)
+
+// control is a frame that is no data message. Positions and counts in it are
+// those of the moment when it goes out.
+type control struct {
+	kind    controlKind
+	id      wire.ID
+	ack     *wire.SubscriptionAck
+	payload []byte
+	cursor  wire.Cursor // of one that waited while the subscriptions changed: that of before
+}
+
+type controlKind uint8
+
+const (
+	ready        controlKind = iota // payload is the message
+	acknowledged                    // ack
+	beat                            // the pong to a heartbeat
+	pong                            // RFC 6455's, with the payload of the ping
+)
+
+// maxOutbox bounds what a client that does not read can make us hold.
+const maxOutbox = 32
+
+// reply sends a control frame behind all that the connection is due: at once to
+// one that is live, and before what it missed to one that is not.
+func (s *Shard) reply(c *conn, f control) {
+	if c.closing == closed {
+		return
+	}
+	if f.kind == pong {
+		for i := range c.outbox {
+			if c.outbox[i].kind == pong {
+				c.outbox[i] = f // the answer to the newest is enough (RFC 6455, section 5.5.3)
+				return
+			}
+		}
+	}
+	if len(c.outbox) >= maxOutbox {
+		s.slow(c)
+		return
+	}
+	c.outbox = append(c.outbox, f)
+	if c.late == nil {
+		s.flush(c)
+		return
+	}
+	s.toPull(c)
+}
+
+// announce is reply for what goes to many: each is served in its turn.
+func (s *Shard) announce(c *conn, payload []byte) {
+	if c.closing == closed || len(c.outbox) >= maxOutbox {
+		return
+	}
+	c.outbox = append(c.outbox, control{kind: ready, payload: payload})
+	s.serveSoon(c)
+}
+
+// serveSoon has a connection served that has something in its outbox, or a ping.
+func (s *Shard) serveSoon(c *conn) {
+	if c.late == nil {
+		s.toMarked(c.id.slot())
+		return
+	}
+	s.toPull(c)
+}
+
+// renderOutbox renders the control frames that wait, and a ping that is due.
+// None of them covers what is rendered behind it.
+func (s *Shard) renderOutbox(o *output, c *conn) {
+	for i := range c.outbox {
+		f := &c.outbox[i]
+		o.frame(aControl, 0)
+		switch f.kind {
+		case ready:
+			o.text(f.payload)
+		case pong:
+			o.buf = append(socket.AppendHeader(o.buf, socket.OpPong, len(f.payload)), f.payload...)
+		case acknowledged:
+			f.ack.Cursor = s.covered(f, o, c)
+			s.text = f.ack.Append(s.text[:0])
+			o.text(s.text)
+		case beat:
+			t := c.totals()
+			t.Sent, t.Replayed = o.seq, t.Replayed+o.replayed
+			m := wire.Pong{ID: f.id, TS: s.now.UnixMilli(), Cursor: s.covered(f, o, c), Totals: t}
+			s.text = m.Append(s.text[:0])
+			o.text(s.text)
+		}
+	}
+	if c.has(pinging) {
+		o.frame(aPing, 0)
+		o.buf = socket.AppendHeader(o.buf, socket.OpPing, 0)
+		c.pongBy = after(s.clock.now, s.o.PongTimeout)
+		s.wakeFor(c, c.pongBy)
+	}
+}
+
+func (s *Shard) covered(f *control, o *output, c *conn) wire.Cursor {
+	if f.cursor != nil {
+		return f.cursor
+	}
+	return s.cursor(c, o.at)
+}
+
+// freeze gives the frames that wait the cursor of this moment, before the
+// subscriptions change or the position goes back for a replay: they go out before the
+// answer that tells of it.
+func (s *Shard) freeze(c *conn) {
+	for i := range c.outbox {
+		if f := &c.outbox[i]; f.cursor == nil && (f.kind == beat || f.kind == acknowledged) {
+			f.cursor = s.cursor(c, s.position(c))
+		}
+	}
+}

@@ -1,0 +1,145 @@
+package shard
+
+import (
+	"github.com/adred-codev/ws_poc/ws-multi/internal/history"
+	"github.com/adred-codev/ws_poc/ws-multi/internal/kit/wire"
+)
+
+// replay is what a subscribe with a cursor or with last brings before its
+// channels are live. It moves the connection's position back, and says for each
+// source from where on it counts: everything then comes in one stream, ascending, and meets
+// the present without a seam.
+type replay struct {
+	id    wire.ID
+	floor uint64 // where the connection stood: what it does not cover goes on there
+	bound uint64 // the replay ends there
+	sent  uint64 // messages of it
+
+	resumed []resumed // with a cursor: the events that are resumed
+	newest  []newest  // with last: each exact channel
+}
+
+// resumed is an event that goes on at the client's own position.
+type resumed struct {
+	event  int
+	own    wire.Position
+	log    string   // as it is called here
+	count  int      // of its partitions
+	starts []uint64 // a partition: the first number that is wanted
+}
+
+// newest is a channel of which the newest messages come first.
+type newest struct {
+	channel *history.Channel
+	from    uint64
+}
+
+// of is the resumed event of an index; nil when the replay does not cover it,
+// and for no replay.
+func (r *replay) of(event int) *resumed {
+	if r == nil {
+		return nil
+	}
+	for i := range r.resumed {
+		if r.resumed[i].event == event {
+			return &r.resumed[i]
+		}
+	}
+	return nil
+}
+
+// newestOf is where a channel begins; from, when last was not about it.
+func (r *replay) newestOf(ch *history.Channel, from uint64) uint64 {
+	if r != nil {
+		for i := range r.newest {
+			if r.newest[i].channel == ch {
+				return r.newest[i].from
+			}
+		}
+	}
+	return from
+}
+
+// brings reports whether the message n of an event comes by the replay.
+func (r *replay) brings(n uint64, event int) bool {
+	return r != nil && n < r.bound && (len(r.newest) > 0 || r.of(event) != nil)
+}
+
+// replayFrom moves a late connection back to the cursor of its subscribe, for
+// the events found recoverable.
+func (s *Shard) replayFrom(c *conn, cmd *wire.Command, found []resumed) {
+	pos := s.position(c)
+	r := &replay{id: cmd.ID, floor: pos, bound: max(pos, s.view.End), resumed: found}
+	for i := range found {
+		e := &found[i]
+		if e.own.Log == "" {
+			e.own.At = nil // from before the topic existed: its beginning
+		}
+		present := s.view.Position(e.event, s.view.End)
+		e.log, e.count = present.Log, len(present.At)
+		e.starts = s.view.Starts(e.event, e.own)
+		for _, n := range e.starts {
+			pos = min(pos, n)
+		}
+	}
+	c.late.replay, c.late.pos = r, pos
+}
+
+// replayNewest moves a late connection back to the newest messages of each exact
+// channel.
+func (s *Shard) replayNewest(c *conn, cmd *wire.Command) {
+	pos := s.position(c)
+	r := &replay{id: cmd.ID, floor: pos, bound: pos}
+	for _, p := range cmd.Patterns {
+		if p.Symbol == "*" || p.Event == "*" {
+			continue
+		}
+		if ch := s.log.Channels().Find(p.Symbol, p.Event); ch != nil {
+			from := s.view.NewestFrom(ch, cmd.Last, r.bound)
+			r.newest = append(r.newest, newest{channel: ch, from: from})
+			pos = min(pos, from)
+		}
+	}
+	c.late.replay, c.late.pos = r, pos
+}
+
+// standing is the cursor entry of an event for one that was sent everything below
+// at. What a replay covers stands at the client's own position until the replay
+// has come past it; what it does not cover stands where the connection stood.
+func (s *Shard) standing(r *replay, event int, at uint64) wire.Position {
+	if r == nil {
+		return s.view.Position(event, at)
+	}
+	e := r.of(event)
+	if e == nil {
+		return s.view.Position(event, max(at, r.floor))
+	}
+	pos := s.view.Position(event, at)
+	if at < r.bound {
+		// Further back the log may have had another name, and its partitions
+		// may not have been known.
+		pos.Log = e.log
+		for len(pos.At) < e.count {
+			pos.At = append(pos.At, -1)
+		}
+		pos.At = pos.At[:e.count]
+	}
+	for p, start := range e.starts {
+		if at <= start && p < len(pos.At) {
+			pos.At[p] = e.own.Last(int32(p))
+		}
+	}
+	return pos
+}
+
+func (s *Shard) renderComplete(o *output, c *conn) {
+	r := c.late.replay
+	o.complete = true
+	m := wire.ReplayComplete{ID: r.id, Replayed: r.sent + o.replayed, Cursor: s.cursor(c, o.at)}
+	o.frame(aComplete, 0)
+	s.text = m.Append(s.text[:0])
+	o.text(s.text)
+}
+
+// gapEntry is the kind of the history's entries that are no message.
+const gapEntry = history.GapEntry

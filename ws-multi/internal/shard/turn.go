@@ -1,0 +1,151 @@
+package shard
+
+import (
+	"context"
+	"runtime"
+	"time"
+)
+
+const (
+	maxSweep = 64 // connections a turn serves
+	maxPulls = 8  // connections a turn catches up with while others are to be served
+)
+
+// run owns the shard until ctx is done, and then resets what connections are
+// left: to drain them first is the caller's to ask for.
+func (s *Shard) run(ctx context.Context) error {
+	s.context = ctx
+	defer s.stop()
+	unhook := context.AfterFunc(ctx, s.poller.Wake)
+	defer unhook()
+	for ctx.Err() == nil {
+		if s.turn() {
+			runtime.Gosched() // with one processor, others have waited for it
+			continue
+		}
+		if err := s.poller.Sleep(s.sleepUntil()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// turn does a bounded part of what there is to do, in an order that matters:
+// what clients sent is taken in before their deadlines are judged, and what was
+// published is offered before connections are served, so that each gets all it is
+// due in one send. It reports whether there is more.
+func (s *Shard) turn() bool {
+	s.now = s.clock.step()
+	s.load()
+	more := s.react()
+	more = s.receiveUnread() || more
+	s.takeIn()
+	more = s.offer() || more
+	s.closePaced()
+	s.wheel.turn(s.clock.now, func(a appointment) {
+		if c := s.get(a.id); c != nil && c.wakeAt == a.at {
+			c.wakeAt = 0
+			s.check(c)
+		}
+	})
+	served := 0
+	if s.flushDue() {
+		served = s.sweep(maxSweep)
+	}
+	if served == 0 {
+		s.pull(maxSweep)
+	} else {
+		s.pull(maxPulls)
+	}
+	s.tell()
+
+	end := time.Now()
+	if s.sample > 0 {
+		s.counts.latency.observe(max(0, float64(end.UnixMilli()-s.sample)/1000))
+	}
+	s.sample = 0
+	s.counts.turned(end.Sub(s.now))
+	if since := end.Sub(s.published); since >= time.Second {
+		s.publish(end, since)
+	}
+	if s.marked.empty() {
+		s.flushing = false
+	}
+	return more || !s.pulls.empty() || !s.marked.empty() && s.flushAt == 0 || s.pos < s.view.End && len(s.due) < maxDue
+}
+
+// flushDue reports whether those who are marked are served now. With a flush
+// interval one write carries all that came in it.
+func (s *Shard) flushDue() bool {
+	every := s.o.FlushInterval.Milliseconds()
+	if s.o.FlushInterval <= 0 {
+		return true
+	}
+	switch {
+	case s.marked.empty():
+		s.flushAt = 0
+	case s.flushAt == 0 && !s.flushing:
+		s.flushAt = s.clock.now + max(1, every)
+	case s.flushAt != 0 && (s.clock.now >= s.flushAt || len(s.due) >= maxDue):
+		s.flushAt, s.flushing = 0, true
+	}
+	return s.flushing
+}
+
+// paceEvery is how finely closes are spread, ms.
+const paceEvery = 5
+
+// sleepUntil is when there is something to do though nobody says so.
+func (s *Shard) sleepUntil() time.Time {
+	next := s.published.Add(time.Second)
+	at := int64(none >> 1)
+	if s.held > 0 {
+		at = s.wheel.next()
+	}
+	if s.flushAt != 0 {
+		at = min(at, s.flushAt)
+	}
+	if len(s.pacers) > 0 {
+		at = min(at, s.clock.now+paceEvery)
+	}
+	if at != int64(none>>1) {
+		if t := s.clock.read.Add(time.Duration(at-s.clock.now) * time.Millisecond); t.Before(next) {
+			next = t
+		}
+	}
+	return next
+}
+
+// publish makes a snapshot.
+func (s *Shard) publish(now time.Time, since time.Duration) {
+	n := s.counts.snapshot(now, since)
+	n.Connections, n.Behind, n.Full, n.Lag = s.open, s.late, s.full, s.lag()
+	s.published = now
+	s.snapshot.Store(n)
+}
+
+// stop resets what is left and waits for the goroutines that ask for it.
+func (s *Shard) stop() {
+	for _, it := range s.inbox.end() {
+		if it.arrival != nil {
+			s.assigned.Add(-1)
+			it.arrival.turnAway()
+		}
+	}
+	for _, c := range s.conns {
+		if c != nil {
+			if c.closing != closed {
+				c.flags |= reset // a close frame on its way may arrive
+			}
+			s.release(c)
+		}
+	}
+	s.asked.Wait()
+	s.needs.Store(none) // nothing is kept for this shard any more
+	s.waited.Store(false)
+	select {
+	case s.progress <- struct{}{}:
+	default:
+	}
+	s.poller.Close()
+}

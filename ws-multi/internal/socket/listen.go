@@ -1,0 +1,147 @@
+package socket
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"golang.org/x/sync/semaphore"
+	"golang.org/x/sys/unix"
+)
+
+// Options are a listener's.
+type Options struct {
+	// StallTimeout is how long a socket may take nothing before the shard closes
+	// it. The kernel drops a connection whose bytes nobody acknowledges 10 s later.
+	StallTimeout time.Duration
+	// ReusePort lets several processes listen on one port (SO_REUSEPORT).
+	ReusePort bool
+	// HalfOpen bounds the accepted connections that are not upgraded yet, so that
+	// clients who never finish a handshake cannot use up the descriptors. 0 is no
+	// bound.
+	HalfOpen int
+}
+
+// lowWater is TCP_NOTSENT_LOWAT: how much of what was not sent yet the kernel
+// keeps on a socket before it says "full". Its default is megabytes, an hour of
+// messages for a client that does not read.
+const lowWater = 16 << 10
+
+// Listener accepts connections for Upgrader. It is safe for concurrent use.
+type Listener struct {
+	net.Listener
+	places *semaphore.Weighted // of connections not upgraded yet; nil: no bound
+	open   context.Context     // ends with Close, for those who wait for a place
+	close  context.CancelFunc
+
+	began time.Time
+	last  atomic.Int64 // the last accept, ns since began
+}
+
+// Listen listens on addr, host and port; ctx bounds only the look-up of the host.
+// The options of a connection are set here, on the listening socket: accepted ones
+// inherit them, and nothing is left to do for each.
+func Listen(ctx context.Context, addr string, o Options) (*Listener, error) {
+	lc := net.ListenConfig{
+		// The protocol has pings of its own, which find dead peers sooner.
+		KeepAlive: -1,
+		Control: func(_, _ string, raw syscall.RawConn) error {
+			var failed error
+			if err := raw.Control(func(fd uintptr) { failed = configure(int(fd), o) }); err != nil {
+				return err
+			}
+			return failed
+		},
+	}
+	// A Multipath TCP socket, Go's default where the kernel has it, does not take
+	// these options on every kernel.
+	lc.SetMultipathTCP(false)
+	inner, err := lc.Listen(ctx, "tcp", addr)
+	if err != nil {
+		return nil, fmt.Errorf("listen on %s: %w", addr, err)
+	}
+	l := &Listener{Listener: inner, began: time.Now()}
+	l.open, l.close = context.WithCancel(context.Background())
+	if o.HalfOpen > 0 {
+		l.places = semaphore.NewWeighted(int64(o.HalfOpen))
+	}
+	return l, nil
+}
+
+// configure sets a listening socket's options.
+func configure(fd int, o Options) error {
+	userTimeout := o.StallTimeout + 10*time.Second
+	options := []struct {
+		name                 string
+		level, option, value int
+		wanted               bool
+	}{
+		{"TCP_NOTSENT_LOWAT", unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, lowWater, true},
+		{"TCP_USER_TIMEOUT", unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(userTimeout.Milliseconds()), true},
+		{"SO_REUSEPORT", unix.SOL_SOCKET, unix.SO_REUSEPORT, 1, o.ReusePort},
+	}
+	for _, s := range options {
+		if !s.wanted {
+			continue
+		}
+		if err := unix.SetsockoptInt(fd, s.level, s.option, s.value); err != nil {
+			return os.NewSyscallError("setsockopt "+s.name, err)
+		}
+	}
+	return nil
+}
+
+// Accept returns the next connection. While too many are half open it waits, and
+// the kernel's backlog is the queue. After Close it returns net.ErrClosed.
+func (l *Listener) Accept() (net.Conn, error) {
+	if l.places != nil && l.places.Acquire(l.open, 1) != nil {
+		return nil, net.ErrClosed
+	}
+	nc, err := l.Listener.Accept()
+	if err != nil {
+		l.leave()
+		return nil, err
+	}
+	l.last.Store(int64(time.Since(l.began)))
+	return &halfOpen{TCPConn: nc.(*net.TCPConn), listener: l}, nil
+}
+
+// Quiet is how long nobody has connected, since Listen at most.
+func (l *Listener) Quiet() time.Duration {
+	return time.Since(l.began) - time.Duration(l.last.Load())
+}
+
+// Close ends accepting. Connections that were accepted stay.
+func (l *Listener) Close() error {
+	l.close()
+	return l.Listener.Close()
+}
+
+func (l *Listener) leave() {
+	if l.places != nil {
+		l.places.Release(1)
+	}
+}
+
+// halfOpen is a connection before its upgrade. Whatever becomes of it, somebody
+// closes it: net/http, gorilla when the handshake fails, Upgrade when it has taken
+// the descriptor. So Close is where its place is given back.
+type halfOpen struct {
+	*net.TCPConn
+	listener *Listener
+	closed   atomic.Bool
+}
+
+// Close closes the connection. Only the first of several calls counts for the
+// place; net/http closes some connections twice.
+func (c *halfOpen) Close() error {
+	err := c.TCPConn.Close()
+	if c.closed.CompareAndSwap(false, true) {
+		c.listener.leave()
+	}
+	return err
+}

@@ -1,0 +1,221 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/adred-codev/ws_poc/ws-multi/internal/auth"
+	"github.com/adred-codev/ws_poc/ws-multi/internal/config"
+	"github.com/adred-codev/ws_poc/ws-multi/internal/front"
+	"github.com/adred-codev/ws_poc/ws-multi/internal/guard"
+	"github.com/adred-codev/ws_poc/ws-multi/internal/kafka"
+	"github.com/adred-codev/ws_poc/ws-multi/internal/router"
+	"github.com/adred-codev/ws_poc/ws-multi/internal/shard"
+	"github.com/adred-codev/ws_poc/ws-multi/internal/socket"
+)
+
+// server is the parts of serve, while they run.
+type server struct {
+	cfg      *config.Config
+	log      *slog.Logger
+	consumer *kafka.Consumer
+	router   *router.Router
+	shards   *shard.Group
+	guard    *guard.Guard
+	verifier *auth.Verifier // nil: no tokens
+	public   *socket.Listener
+	front    *front.Handler
+	admin    http.Handler
+
+	draining   atomic.Bool
+	refusing   atomic.Bool
+	drainOnce  sync.Once
+	drainAsked chan struct{} // closed by POST /drain
+	ended      chan struct{} // closed when the parts are to end: nobody waits for a shard then
+}
+
+// run runs the parts until a drain has ended or one of them fails.
+func (s *server) run(ctx context.Context, inside net.Listener) error {
+	work, end := context.WithCancel(context.WithoutCancel(ctx))
+	defer end()
+	parts, work := errgroup.WithContext(work)
+	context.AfterFunc(work, func() { close(s.ended) })
+
+	parts.Go(func() error { return s.consumer.Run(work, s.router) })
+	parts.Go(func() error { return s.router.Tend(work) })
+	parts.Go(func() error { return s.shards.Run(work) })
+	parts.Go(func() error { return s.guard.Run(work) })
+	parts.Go(func() error { s.supervise(work); return nil })
+
+	clients := s.httpServer(s.front, s.cfg.HandshakeTimeout) // also for a body: a request that never ends holds a place
+	clients.SetKeepAlivesEnabled(false)                      // an idle request connection would hold one too
+	operators := s.httpServer(s.admin, profileTime)
+	parts.Go(func() error { return closedIsFine("WS_ADDR", clients.Serve(s.guard.Listener(s.public))) })
+	parts.Go(func() error { return closedIsFine("WS_ADMIN_ADDR", operators.Serve(inside)) })
+	parts.Go(func() error {
+		select {
+		case <-ctx.Done():
+		case <-s.drainAsked:
+		case <-work.Done():
+		}
+		s.drain(work)
+		_ = clients.Close()
+		_ = operators.Close()
+		end()
+		return nil
+	})
+	if err := parts.Wait(); !errors.Is(err, context.Canceled) {
+		return err
+	}
+	return nil
+}
+
+// profileTime bounds a request to the admin listener: a profile may take long.
+const profileTime = 5 * time.Minute
+
+// maxHeader has room for a token of some KiB, and for cookies.
+const maxHeader = 16 << 10
+
+func (s *server) httpServer(h http.Handler, readTime time.Duration) *http.Server {
+	return &http.Server{
+		Handler: h, ReadHeaderTimeout: s.cfg.HandshakeTimeout, ReadTimeout: readTime,
+		IdleTimeout: time.Minute, MaxHeaderBytes: maxHeader,
+		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+	}
+}
+
+func closedIsFine(setting string, err error) error {
+	if errors.Is(err, http.ErrServerClosed) || errors.Is(err, net.ErrClosed) {
+		return nil
+	}
+	return fmt.Errorf("serve %s: %w", setting, err)
+}
+
+// take gives an admitted connection to a shard.
+func (s *server) take(a front.Arrival) {
+	s.shards.Take(&shard.Arrival{FD: a.FD, Identity: a.Identity, Place: a.Place, ID: a.ID})
+}
+
+// supervise does once a second what no single part can: it pauses Kafka and sheds
+// connections as the guard says, and logs when the server becomes ready or is not
+// any more.
+func (s *server) supervise(ctx context.Context) {
+	began := time.Now()
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	var ready, paused bool
+	var shed time.Time // the sample by which was shed last
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if err := s.notReady(); ready != (err == nil) {
+			if ready = err == nil; ready {
+				s.log.Info("ready", "after", time.Since(began).Round(time.Second), "history_records", s.router.Snapshot().HistoryRecords)
+			} else {
+				s.log.Warn("not ready", "reason", err)
+			}
+		}
+		g := s.guard.Snapshot()
+		// Reading the history at the start takes all the CPU there is, which is
+		// no reason to stop it.
+		if pause := g.PauseKafka && s.router.IsLoaded(); pause != paused {
+			paused = pause
+			s.consumer.Pause(pause)
+			s.log.Warn("CPU guard switched reading from Kafka", "paused", pause)
+		}
+		if g.ShedBytes > 0 && !g.At.Equal(shed) {
+			shed = g.At
+			s.shards.Shed(g.ShedBytes)
+		}
+	}
+}
+
+// stuck is the age of a shard's snapshot from which the shard counts as stuck. It
+// makes one about every second.
+const stuck = 10 * time.Second
+
+// alive is nil while every shard turns.
+func (s *server) alive() error {
+	for i, snapshot := range s.shards.Snapshots() {
+		if age := time.Since(snapshot.At); age > stuck {
+			return fmt.Errorf("shard %d has not turned for %s", i, age.Round(time.Second))
+		}
+	}
+	return nil
+}
+
+// notReady is nil when clients can be served, else why not. Any goroutine.
+func (s *server) notReady() error {
+	if !s.consumer.Stats().Up {
+		return errors.New("no Kafka broker answers")
+	}
+	if !s.router.IsLoaded() {
+		return errors.New("the history is being read from Kafka")
+	}
+	if s.verifier != nil {
+		return s.verifier.Ready()
+	}
+	return nil
+}
+
+// isDraining reports whether the server sends its clients away. Any goroutine.
+func (s *server) isDraining() bool { return s.draining.Load() }
+
+// isRefusing reports whether it takes no more of them. Any goroutine.
+func (s *server) isRefusing() bool { return s.refusing.Load() }
+
+// unready is notReady for load balancers, who send nobody to a server that drains.
+func (s *server) unready() error {
+	if s.isDraining() {
+		return errors.New("draining")
+	}
+	return s.notReady()
+}
+
+func (s *server) health() front.Health {
+	h := front.Health{Status: "ok", Healthy: true}
+	if err := s.unready(); err != nil {
+		h.Status, h.Healthy, h.Reason = "not_ready", false, err.Error()
+	}
+	if s.isDraining() {
+		h.Status = "draining"
+	}
+	open := 0
+	for _, snapshot := range s.shards.Snapshots() {
+		open += snapshot.Connections
+	}
+	h.Checks.Capacity = front.Capacity{Current: open, Max: s.cfg.MaxConnections}
+	g := s.guard.Snapshot()
+	h.Checks.CPU.Percentage = percent(g.CPURatio)
+	if g.MemoryLimit > 0 {
+		h.Checks.Memory.Percentage = percent(float64(g.MemoryUsed()) / float64(g.MemoryLimit))
+	}
+	k := s.consumer.Stats()
+	h.Checks.Kafka = front.Kafka{Connected: k.Up, Paused: k.Paused}
+	for _, event := range k.Events {
+		h.Checks.Kafka.Lag += event.Lag
+	}
+	return h
+}
+
+// percent has one decimal.
+func percent(ratio float64) float64 { return math.Round(ratio*1000) / 10 }
+
+func (s *server) rebalance(connections int, rate float64) int {
+	chosen := s.shards.Rebalance(connections, rate, s.cfg.DrainTimeout)
+	s.log.Info("rebalancing", "connections", chosen, "rate", rate)
+	return chosen
+}
