@@ -139,6 +139,10 @@ func pick(args []string) (command, []string, error) {
 
 func serving(p *cli) ([]config.Flag, action) {
 	return nil, func(ctx context.Context, cfg *config.Config) error {
+		// Before the first line of the log: what cannot be is told in one line.
+		if err := checkKafka(cfg); err != nil {
+			return err
+		}
 		log := logging.New(p.stderr, cfg.LogLevel, cfg.LogFormat, p.environ)
 		for _, w := range cfg.Warnings {
 			log.Warn("setting may surprise", "warning", w)

@@ -70,6 +70,14 @@ func TestWhatServes(t *testing.T) {
 	}
 }
 
+// What librdkafka refuses is the one line, without the warnings there are.
+func TestServeRefusesBeforeItWarns(t *testing.T) {
+	got := session{environ: []string{"WS_ADMIN_TOKEN=short", "KAFKA_PROPERTIES=no.such.thing=1"}}.do(t)
+	if got.status != 2 || strings.Count(got.err, "\n") != 1 || !strings.HasPrefix(got.err, "ws-multi: KAFKA_PROPERTIES (environment): ") {
+		t.Errorf("got %+v", got)
+	}
+}
+
 func TestStatus(t *testing.T) {
 	for _, test := range []struct {
 		err  error

@@ -26,20 +26,16 @@ func checkingHealth(p *cli) ([]config.Flag, action) {
 		{Name: "timeout", Value: config.Span(&patience, time.Millisecond, 24*time.Hour), Default: "3s", Doc: "how long to wait for the answer"},
 	}
 	return own, func(ctx context.Context, cfg *config.Config) error {
+		ctx, cancel := context.WithTimeout(ctx, patience)
+		defer cancel()
 		door, err := newAdminDoor(cfg)
 		if err != nil {
 			return err
 		}
-		path, yes := "/healthz", "alive"
-		if ready {
-			path, yes = "/readyz", "ready"
+		question := map[bool]struct{ path, yes string }{false: {"/healthz", "alive"}, true: {"/readyz", "ready"}}[ready]
+		if _, err = door.ask(ctx, http.MethodGet, question.path); err == nil {
+			_, err = fmt.Fprintln(p.stdout, question.yes)
 		}
-		ctx, cancel := context.WithTimeout(ctx, patience)
-		defer cancel()
-		if _, err := door.ask(ctx, http.MethodGet, path); err != nil {
-			return err
-		}
-		_, err = fmt.Fprintln(p.stdout, yes)
 		return err
 	}
 }

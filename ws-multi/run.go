@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math"
 	"net"
 	"net/http"
 	"syscall"
@@ -69,7 +68,7 @@ func serve(ctx context.Context, cfg *config.Config, log *slog.Logger) error {
 	// Kafka -> router -> history -> shards
 	events := cfg.Events()
 	past := history.New(history.Options{
-		Events: events, Window: orUnlimited(cfg.HistoryWindow.Milliseconds()), Bytes: orUnlimited(cfg.HistoryBytes),
+		Events: events, Window: cfg.HistoryWindow.Milliseconds(), Bytes: cfg.HistoryBytes,
 	})
 	if s.shards, err = shard.NewGroup(cfg.Shards, past, s.shardOptions(build, events)); err != nil {
 		return err
@@ -147,14 +146,6 @@ func (s *server) metrics(build version.Info, events []string) http.Handler {
 		Ready: func() bool { return s.unready() == nil }, Draining: s.isDraining,
 	}))
 	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
-}
-
-// orUnlimited is a limit in which 0 is none.
-func orUnlimited(limit int64) int64 {
-	if limit == 0 {
-		return math.MaxInt64
-	}
-	return limit
 }
 
 func guardLimits(cfg *config.Config) guard.Limits {

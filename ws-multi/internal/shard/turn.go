@@ -31,16 +31,16 @@ func (s *Shard) run(ctx context.Context) error {
 }
 
 // turn does a bounded part of what there is to do, in an order that matters:
-// what clients sent is taken in before their deadlines are judged, and what was
-// published is offered before connections are served, so that each gets all it is
-// due in one send. It reports whether there is more.
+// what was published is offered first, so that answers to clients cover it and
+// each connection gets all it is due in one send; what clients sent is taken in
+// before their deadlines are judged. It reports whether there is more.
 func (s *Shard) turn() bool {
 	s.now = s.clock.step()
 	s.load()
-	more := s.react()
+	more := s.offer()
+	more = s.react() || more
 	more = s.receiveUnread() || more
 	s.takeIn()
-	more = s.offer() || more
 	s.closePaced()
 	s.wheel.turn(s.clock.now, func(a appointment) {
 		if c := s.get(a.id); c != nil && c.wakeAt == a.at {
