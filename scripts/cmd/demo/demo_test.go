@@ -1,15 +1,9 @@
 package main
 
 import (
-	"bytes"
-	"context"
 	"fmt"
-	"os"
-	"os/exec"
-	"regexp"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -36,11 +30,21 @@ type pageState struct {
 	Channels       []string       `json:"channels"`
 	Trial          *string        `json:"trial"`
 	Verdict        *verdict       `json:"verdict"`
+	Name           string         `json:"name"`
+	Line           string         `json:"line"`
+	Home           string         `json:"home"` // the server it is with
+	ServerSays     string         `json:"serverSays"`
+	Connections    int            `json:"connections"`
+	LastClose      int            `json:"lastClose"`
+	Viewers        []pageState    `json:"viewers"` // all of the page's clients, its own first
 }
 
 type verdict struct {
 	Kind     string  `json:"kind"`
 	Good     bool    `json:"good"`
+	From     string  `json:"from"`
+	To       string  `json:"to"`
+	Resumed  bool    `json:"resumed"`
 	Replayed int     `json:"replayed"`
 	Merged   int     `json:"merged"`
 	Missing  int     `json:"missing"`
@@ -51,16 +55,25 @@ type verdict struct {
 	Text     string  `json:"text"`
 }
 
-// TestInABrowser is the whole demo: the embedded broker, the market, the real server, the line, and the page in a real
-// headless Chromium that a person's presses of the buttons drive.
+// TestInABrowser is the whole demo with one server, of each variant: the embedded broker, the market, the real server, the
+// line, and the page in a real headless Chromium that a person's presses of the buttons drive.
 func TestInABrowser(t *testing.T) {
 	chromium := findChromium(t)
-	address := startDemo(t)
+	for _, one := range builtServers(t) {
+		t.Run(one.name, func(t *testing.T) { testOneServer(t, chromium, one) })
+	}
+}
+
+func testOneServer(t *testing.T, chromium string, one program) {
+	address := startDemo(t, "--server", one.name+"="+one.binary)
 	b := openBrowserPage(t, chromium, address)
 
 	b.await(t, 20*time.Second, "live", func(s pageState) bool { return s.Connected && s.Received > 200 && s.Server == 1 })
 	if s := b.state(t); s.Rate == 0 || s.LatencyMS <= 0 || s.LatencyMS > 5000 || !slices.Equal(s.Channels, []string{"*.trade", "*.liquidity"}) {
 		t.Errorf("live: %+v", s)
+	}
+	if title, hidden := eval[string](t, b, `document.querySelector("h1").textContent`), eval[bool](t, b, `document.getElementById("beside").hidden`); title != one.name || !hidden || len(b.state(t).Viewers) != 1 {
+		t.Errorf("titled %q, nothing stands beside: %v", title, hidden)
 	}
 
 	t.Run("cut", func(t *testing.T) {
@@ -99,7 +112,9 @@ func TestInABrowser(t *testing.T) {
 	})
 	t.Run("subscriptions", func(t *testing.T) {
 		b.do(t, chromedp.SendKeys(chromedp.CSS("#channels"), "BTC.* \n"))
-		b.await(t, 5*time.Second, "BTC.* subscribed", func(s pageState) bool { return len(s.Channels) == 3 })
+		b.await(t, 5*time.Second, "BTC.* subscribed, and shown", func(s pageState) bool {
+			return len(s.Channels) == 3 && eval[int](t, b, `document.querySelectorAll("#chips li").length`) == 3
+		})
 		b.do(t, chromedp.Click(chromedp.CSS(`#chips button[aria-label="Unsubscribe *.liquidity"]`)))
 		b.await(t, 5*time.Second, "*.liquidity gone", func(s pageState) bool {
 			return slices.Equal(s.Channels, []string{"*.trade", "BTC.*"})
@@ -114,18 +129,7 @@ func TestInABrowser(t *testing.T) {
 		}
 	})
 	t.Run("on a phone nothing is cut off", func(t *testing.T) {
-		b.do(t, chromedp.EmulateViewport(360, 780, chromedp.EmulateMobile))
-		if w := eval[int](t, b, "document.documentElement.scrollWidth"); w > 360 {
-			t.Errorf("the page is %d px wide on a screen of 360", w)
-		}
-		if over := eval[[]string](t, b, `[...document.querySelectorAll("main *:not(.hidden)")]
-			.filter((e) => e.getBoundingClientRect().right > 360 - 15 && getComputedStyle(e).position !== "absolute")
-			.map((e) => e.tagName + "." + e.className)`); len(over) > 0 {
-			t.Errorf("over the right margin: %v", over)
-		}
-		if h := eval[float64](t, b, `Math.min(...[...document.querySelectorAll(".breaks button")].map((e) => e.offsetHeight))`); h < 40 {
-			t.Errorf("a button is %v px high, too small for a finger", h)
-		}
+		b.checkPhone(t, ".breaks button")
 	})
 	t.Run("contrast", func(t *testing.T) {
 		for _, scheme := range []string{"light", "dark"} {
@@ -147,30 +151,6 @@ func TestInABrowser(t *testing.T) {
 	}
 }
 
-// TestTheTrackerCounts checks the page's own counting, in the browser that runs it.
-func TestTheTrackerCounts(t *testing.T) {
-	b := openBrowserPage(t, findChromium(t), "about:blank")
-	source, err := page.ReadFile("page/tracker.js")
-	if err != nil {
-		t.Fatal(err)
-	}
-	got := eval[map[string]any](t, b, fmt.Sprintf(`(async () => {
-		const { Tracker, matches } = await import(URL.createObjectURL(new Blob([%q], { type: 'text/javascript' })));
-		const t = new Tracker(['liquidity']);
-		for (const n of [5, 6, 9, 9, 8]) t.take('A.trade', 'trade', n);      // 7 and 8 missing; 9 and 8 again
-		for (const n of [1, 4]) t.take('A.liquidity', 'liquidity', n);       // 2 and 3 merged
-		const outstanding = t.outstanding({ 'A.trade': 12, 'A.liquidity': 4, 'B.trade': 50 });
-		t.keepOnly((channel) => matches(['*.liquidity', 'B.*'], channel));
-		return { received: t.received, missing: t.missing, merged: t.merged, doubled: t.doubled, outstanding, channels: t.channels };
-	})()`, source), chromedp.EvalAwaitPromise)
-	want := map[string]any{"received": 7., "missing": 2., "merged": 2., "doubled": 2., "outstanding": 3., "channels": 1.}
-	for name, v := range want {
-		if got[name] != v {
-			t.Errorf("%s: %v, want %v", name, got[name], v)
-		}
-	}
-}
-
 const contrastScript = `(() => {
 	const style = getComputedStyle(document.documentElement);
 	const luminance = (name) => {
@@ -188,152 +168,6 @@ const contrastScript = `(() => {
 	}
 	return ratios;
 })()`
-
-func findChromium(t *testing.T) string {
-	t.Helper()
-	for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "google-chrome-stable"} {
-		if path, err := exec.LookPath(name); err == nil {
-			return path
-		}
-	}
-	t.Fatal("no Chromium here: apt-get install chromium (scripts/test does it on Debian, as root)")
-	return ""
-}
-
-// startDemo runs the demo in this process and returns the page's address. It ends, clean, with the test.
-func startDemo(t *testing.T) string {
-	t.Helper()
-	ctx, cancel := context.WithCancel(t.Context())
-	var out lockedBuffer
-	ended := make(chan error, 1)
-	go func() { ended <- run(ctx, []string{"--port", "0", "--rate", "200", "--open=false"}, &out, os.Stderr) }()
-	t.Cleanup(func() {
-		cancel()
-		select {
-		case err := <-ended:
-			if err != nil {
-				t.Errorf("the demo did not end clean: %v", err)
-			}
-		case <-time.After(20 * time.Second):
-			t.Error("the demo did not end")
-		}
-	})
-	address := regexp.MustCompile(`http://\S+`)
-	for {
-		select {
-		case err := <-ended:
-			t.Fatalf("the demo ended: %v", err)
-		case <-time.After(50 * time.Millisecond):
-			if a := address.FindString(out.String()); a != "" {
-				return a
-			}
-		}
-	}
-}
-
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
-}
-
-// browserPage is a page in a headless Chromium of its own.
-type browserPage struct {
-	ctx  context.Context
-	said lockedBuffer
-}
-
-func openBrowserPage(t *testing.T, chromium, address string) *browserPage {
-	t.Helper()
-	ctx, cancel := chromedp.NewContext(context.Background(), chromedp.WithAllocatorOptions(
-		chromedp.ExecPath(chromium), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.Flag("disable-background-networking", true),
-	))
-	b := &browserPage{ctx: ctx}
-	// The first action starts the browser, which lives as long as that action's context.
-	if err := chromedp.Do(ctx, chromedp.EmulateViewport(1280, 900)); err != nil {
-		t.Fatal(err)
-	}
-	var reader sync.WaitGroup
-	messages := chromedp.Console(ctx)
-	reader.Go(func() {
-		for m, err := range messages {
-			if err != nil {
-				return
-			}
-			// A cut line cannot be opened, and the browser says so.
-			if !strings.Contains(m.String(), "WebSocket connection to") {
-				fmt.Fprintln(&b.said, m)
-			}
-		}
-	})
-	t.Cleanup(func() {
-		if err := chromedp.Cancel(ctx); err != nil {
-			t.Errorf("close the browser: %v", err)
-		}
-		cancel()
-		reader.Wait()
-	})
-	b.do(t, chromedp.Navigate(address))
-	return b
-}
-
-func (b *browserPage) console() string { return b.said.String() }
-
-func (b *browserPage) do(t *testing.T, steps ...chromedp.Action[chromedp.Void]) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(b.ctx, 30*time.Second)
-	defer cancel()
-	if err := chromedp.Do(ctx, steps...); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func eval[T any](t *testing.T, b *browserPage, script string, opts ...chromedp.EvaluateOption) T {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(b.ctx, 30*time.Second)
-	defer cancel()
-	v, err := chromedp.Run(ctx, chromedp.Evaluate[T](script, opts...))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return v
-}
-
-func (b *browserPage) state(t *testing.T) pageState {
-	t.Helper()
-	return eval[pageState](t, b, "window.demo.state()")
-}
-
-func (b *browserPage) await(t *testing.T, patience time.Duration, what string, done func(pageState) bool) pageState {
-	t.Helper()
-	deadline := time.Now().Add(patience)
-	for {
-		if eval[bool](t, b, "Boolean(window.demo)") {
-			s := b.state(t)
-			if done(s) {
-				return s
-			}
-			if time.Now().After(deadline) {
-				t.Fatalf("not %s within %v: %+v\nthe page says %q\nthe console %q", what, patience, s,
-					eval[string](t, b, `document.getElementById("verdict").textContent`), b.console())
-			}
-		} else if time.Now().After(deadline) {
-			t.Fatalf("the page's script did not start within %v\nthe console says %q", patience, b.console())
-		}
-		time.Sleep(100 * time.Millisecond)
-	}
-}
 
 // press presses a button and waits for the verdict, which has to be good, and to be what the page shows.
 func (b *browserPage) press(t *testing.T, button string, patience time.Duration) verdict {

@@ -4,16 +4,16 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net/http"
 	"sync"
 )
 
-// fleet is the server that takes new connections and those that are being drained. Any goroutine may call its methods.
+// fleet is the instances of one server: the one that takes new connections and those that are being drained. Any
+// goroutine may call its methods.
 type fleet struct {
-	binary string
+	program
 	env    []string
 	out    io.Writer
-	failed chan error // one error: the server that takes connections ended by itself
+	failed chan error // one error: an instance that takes connections ended by itself
 
 	draining sync.Mutex // held by the one Drain that is going on
 	mu       sync.Mutex // guards what follows
@@ -24,17 +24,17 @@ type fleet struct {
 	stopping bool
 }
 
-func newFleet(binary string, env []string, out io.Writer) *fleet {
-	return &fleet{binary: binary, env: env, out: out, failed: make(chan error, 1), running: make(map[*instance]bool)}
+func newFleet(p program, env []string, out io.Writer) *fleet {
+	return &fleet{program: p, env: env, out: out, failed: make(chan error, 1), running: make(map[*instance]bool)}
 }
 
-// Start starts a server, to which new connections go from now on.
+// Start starts an instance, to which new connections go from now on.
 func (f *fleet) Start(ctx context.Context) error {
 	f.mu.Lock()
 	f.started++
 	number := f.started
 	f.mu.Unlock()
-	s, err := startInstance(ctx, f.binary, number, f.env, f.out)
+	s, err := startInstance(ctx, f.program, number, f.env, f.out)
 	if err != nil {
 		return err
 	}
@@ -49,7 +49,7 @@ func (f *fleet) Start(ctx context.Context) error {
 	return nil
 }
 
-// watch waits for a server's end and reports one that nobody asked for.
+// watch waits for an instance's end and reports one that nobody asked for.
 func (f *fleet) watch(s *instance) {
 	<-s.exited
 	f.mu.Lock()
@@ -57,36 +57,31 @@ func (f *fleet) watch(s *instance) {
 	delete(f.running, s)
 	if f.current == s && !f.stopping {
 		select {
-		case f.failed <- fmt.Errorf("server %d ended: %w\n%s", s.number, s.how(), s.log):
+		case f.failed <- fmt.Errorf("%s server %d ended: %w\n%s", s.name, s.number, s.how(), s.log):
 		default:
 		}
 	}
 }
 
-// Upstream returns where new connections go.
-func (f *fleet) Upstream() (addr string, server int) {
+// now returns the instance that takes new connections, nil before the first.
+func (f *fleet) now() *instance {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.current == nil {
-		return "", 0
-	}
-	return f.current.addr, f.current.number
+	return f.current
 }
 
-// Drain starts another server, sends new connections there, and drains the one before.
+// Drain starts another instance, sends new connections there, and drains the one before.
 func (f *fleet) Drain(ctx context.Context) error {
 	f.draining.Lock()
 	defer f.draining.Unlock()
-	f.mu.Lock()
-	before := f.current
-	f.mu.Unlock()
+	before := f.now()
 	if err := f.Start(ctx); err != nil {
 		return err
 	}
 	return before.drain(ctx)
 }
 
-// Stop ends all servers and waits for them.
+// Stop ends all instances and waits for them.
 func (f *fleet) Stop() {
 	f.mu.Lock()
 	f.stopping = true
@@ -97,15 +92,4 @@ func (f *fleet) Stop() {
 	f.mu.Unlock()
 	stops.Wait()
 	f.all.Wait()
-}
-
-// ServeHTTP is POST /drain. It answers when the drain has begun.
-func (f *fleet) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	// The drain goes on when the page that asked for it is gone.
-	if err := f.Drain(context.WithoutCancel(r.Context())); err != nil {
-		http.Error(w, err.Error(), http.StatusInternalServerError)
-		return
-	}
-	_, server := f.Upstream()
-	writeJSON(w, map[string]int{"server": server})
 }

@@ -15,7 +15,7 @@ func testFleet(t *testing.T, behave string) *fleet {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := newFleet(self, []string{"DEMO_TEST_SERVER=" + behave}, nil)
+	f := newFleet(program{"one", self}, []string{"DEMO_TEST_SERVER=" + behave}, nil)
 	t.Cleanup(f.Stop)
 	return f
 }
@@ -32,12 +32,12 @@ func TestDrainMovesToAnotherServer(t *testing.T) {
 	f := testFleet(t, "well")
 	first := mustStart(t, f)
 	for number := 2; number <= 3; number++ {
-		before, _ := f.Upstream()
+		before := f.now()
 		if err := f.Drain(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		if addr, n := f.Upstream(); n != number || addr == before {
-			t.Errorf("new connections go to server %d at %s, want %d", n, addr, number)
+		if s := f.now(); s.number != number || s.addr == before.addr {
+			t.Errorf("new connections go to server %d at %s, want %d", s.number, s.addr, number)
 		}
 	}
 	select {
@@ -58,7 +58,7 @@ func TestAServerThatEndsByItselfIsReported(t *testing.T) {
 	_, _ = s.call(t.Context(), http.MethodPost, "/die")
 	select {
 	case err := <-f.failed:
-		if !strings.Contains(err.Error(), "server 1 ended: exit status 3") {
+		if !strings.Contains(err.Error(), "one server 1 ended: exit status 3") {
 			t.Error(err)
 		}
 	case <-time.After(5 * time.Second):
@@ -76,7 +76,7 @@ func TestStartFails(t *testing.T) {
 	if err := testFleet(t, "never ready").Start(ctx); err == nil || !strings.Contains(err.Error(), "not ready") {
 		t.Errorf("%v, want that it is not ready", err)
 	}
-	if err := newFleet("/nonexistent", nil, nil).Start(t.Context()); err == nil || !strings.Contains(err.Error(), "start the server") {
+	if err := newFleet(program{"one", "/nonexistent"}, nil, nil).Start(t.Context()); err == nil || !strings.Contains(err.Error(), "start the server") {
 		t.Errorf("%v, want that it cannot be started", err)
 	}
 }
@@ -89,6 +89,64 @@ func TestStopEndsEvenAStubbornServer(t *testing.T) {
 	case <-s.exited:
 	default:
 		t.Error("it still runs")
+	}
+}
+
+func testFleets(t *testing.T, names ...string) (fleets, <-chan error) {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var list []program
+	for _, name := range names {
+		list = append(list, program{name, self})
+	}
+	fs, failed := newFleets(list, []string{"DEMO_TEST_SERVER=well"}, nil)
+	t.Cleanup(fs.Stop)
+	return fs, failed
+}
+
+func TestServersStandBesideEachOther(t *testing.T) {
+	fs, failed := testFleets(t, "one", "other")
+	if _, ok := fs.Upstream("one"); ok {
+		t.Error("there is a way to a server that was not started")
+	}
+	if err := fs.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	one, _ := fs.Upstream("one")
+	other, _ := fs.Upstream("other")
+	first, _ := fs.Upstream("")
+	if one.Name != "one" || other.Name != "other" || one.Number != 1 || other.Number != 1 || one.Addr == other.Addr || first != one {
+		t.Errorf("the ways are %+v, %+v and by default %+v", one, other, first)
+	}
+	if _, ok := fs.Upstream("third"); ok {
+		t.Error("there is a way to a server that nobody named")
+	}
+	if err := fs.find("other").Drain(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if again, _ := fs.Upstream("one"); again != one {
+		t.Errorf("draining the other moved %+v to %+v", one, again)
+	}
+	if moved, _ := fs.Upstream("other"); moved.Number != 2 {
+		t.Errorf("after its drain the other is number %d", moved.Number)
+	}
+	_, _ = fs.find("other").now().call(t.Context(), http.MethodPost, "/die")
+	select {
+	case err := <-failed:
+		if !strings.Contains(err.Error(), "other server 2 ended: exit status 3") {
+			t.Error(err)
+		}
+	case <-time.After(5 * time.Second):
+		t.Error("nobody noticed")
+	}
+	fs.Stop()
+	for _, f := range fs {
+		if len(f.running) > 0 {
+			t.Errorf("%s still has %d instances", f.name, len(f.running))
+		}
 	}
 }
 

@@ -16,9 +16,10 @@ import (
 	"time"
 )
 
-// instance is one process of the server.
+// instance is one process of a server.
 type instance struct {
-	number      int
+	name        string
+	number      int // counted for each name from 1
 	addr, admin string
 	cmd         *exec.Cmd
 	exited      chan struct{} // closed when the process is gone
@@ -31,13 +32,13 @@ const readyTimeout = 30 * time.Second
 
 // startInstance starts the server on free ports and waits until it serves. env are its settings; nothing of this
 // process's environment reaches it, which would be another server's settings.
-func startInstance(ctx context.Context, binary string, number int, env []string, out io.Writer) (*instance, error) {
+func startInstance(ctx context.Context, p program, number int, env []string, out io.Writer) (*instance, error) {
 	addr, admin, err := freePorts()
 	if err != nil {
 		return nil, err
 	}
-	s := &instance{number: number, addr: addr, admin: admin, exited: make(chan struct{}), log: &tail{also: out}}
-	s.cmd = exec.Command(binary, "serve")
+	s := &instance{name: p.name, number: number, addr: addr, admin: admin, exited: make(chan struct{}), log: &tail{also: out}}
+	s.cmd = exec.Command(p.binary, "serve")
 	s.cmd.Env = append([]string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "WS_ADDR=" + addr, "WS_ADMIN_ADDR=" + admin,
 	}, env...)
@@ -45,7 +46,7 @@ func startInstance(ctx context.Context, binary string, number int, env []string,
 	// A group of its own, so that Ctrl-C reaches only the demo; and no server outlives the demo, even one that is killed.
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	if err := s.cmd.Start(); err != nil {
-		return nil, fmt.Errorf("start the server: %w", err)
+		return nil, fmt.Errorf("start the server %s: %w", p.name, err)
 	}
 	go func() {
 		s.err = s.cmd.Wait()
@@ -67,9 +68,9 @@ func (s *instance) awaitReady(ctx context.Context) error {
 		}
 		select {
 		case <-s.exited:
-			return fmt.Errorf("the server ended before it was ready: %w\n%s", s.how(), s.log)
+			return fmt.Errorf("the server %s ended before it was ready: %w\n%s", s.name, s.how(), s.log)
 		case <-ctx.Done():
-			return fmt.Errorf("the server is not ready: %w\n%s", ctx.Err(), s.log)
+			return fmt.Errorf("the server %s is not ready: %w\n%s", s.name, ctx.Err(), s.log)
 		case <-time.After(50 * time.Millisecond):
 		}
 	}
@@ -79,10 +80,10 @@ func (s *instance) awaitReady(ctx context.Context) error {
 func (s *instance) drain(ctx context.Context) error {
 	status, err := s.call(ctx, http.MethodPost, "/drain")
 	if err != nil {
-		return fmt.Errorf("drain server %d: %w", s.number, err)
+		return fmt.Errorf("drain %s server %d: %w", s.name, s.number, err)
 	}
 	if status >= 300 {
-		return fmt.Errorf("drain server %d: it answered %d", s.number, status)
+		return fmt.Errorf("drain %s server %d: it answered %d", s.name, s.number, status)
 	}
 	return nil
 }
@@ -92,12 +93,16 @@ func (s *instance) call(ctx context.Context, method, path string) (status int, e
 	if err != nil {
 		return 0, err
 	}
-	client := http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
-	resp, err := client.Do(req)
+	resp, err := s.client().Do(req)
 	if err != nil {
 		return 0, err
 	}
 	return resp.StatusCode, resp.Body.Close()
+}
+
+// client asks the admin listener. It keeps no connection, which would outlive the instance.
+func (s *instance) client() *http.Client {
+	return &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
 }
 
 // stop ends the process and waits for its end. The second SIGTERM is the server's own way to be told not to drain.

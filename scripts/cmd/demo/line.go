@@ -34,9 +34,16 @@ const (
 	dialTimeout   = 5 * time.Second
 )
 
+// Upstream is one instance of a server, to which a line leads.
+type Upstream struct {
+	Name   string // the server's
+	Number int    // the instance's, counted from 1
+	Addr   string // host:port
+}
+
 // Lines are the lines by their ids, each of which a page chooses for itself. All methods may be called by any goroutine.
 type Lines struct {
-	upstream func() (addr string, server int)
+	upstream func(server string) (Upstream, bool)
 	started  int64 // Unix milliseconds; tells a page that it talks to another demo than the one it was loaded from
 
 	mu    sync.Mutex
@@ -45,14 +52,15 @@ type Lines struct {
 	wg    sync.WaitGroup // the links that are open
 }
 
-// Line is one page's way to the server. Its condition outlives its connections.
+// Line is one client's way to a server. Its condition and its direction outlive its connections.
 type Line struct {
 	mu        sync.Mutex
 	condition Condition
 	until     time.Time
 	changed   chan struct{} // closed when the condition changes
 	links     map[*link]struct{}
-	server    int // where the last link went
+	to        string   // the server that new links go to; empty: the first
+	last      Upstream // where the last link went
 }
 
 // link is one connection through a line: the page's socket and the server's.
@@ -60,12 +68,13 @@ type link struct {
 	page, server *net.TCPConn
 }
 
-// NewLines makes lines that lead to wherever upstream says when one is opened.
-func NewLines(upstream func() (addr string, server int)) *Lines {
+// NewLines makes lines that lead to wherever upstream says, when a link is opened, that a server is. It is asked for the
+// empty name until a line is given a direction.
+func NewLines(upstream func(server string) (Upstream, bool)) *Lines {
 	return &Lines{upstream: upstream, started: time.Now().UnixMilli(), lines: make(map[string]*Line)}
 }
 
-// maxLines bounds the memory that ids can take; a page uses one.
+// maxLines bounds the memory that ids can take; a page uses a few.
 const maxLines = 1000
 
 var errTooManyLines = errors.New("too many lines: restart the demo")
@@ -99,12 +108,26 @@ func (l *Line) Set(c Condition, d time.Duration) {
 	}
 }
 
-// Condition returns what the line does now, for how long yet, and the server that it last led to.
-func (l *Line) Condition() (c Condition, left time.Duration, server int) {
+// Condition returns what the line does now, for how long yet, and where it last led to.
+func (l *Line) Condition() (c Condition, left time.Duration, last Upstream) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	c, left = l.now()
-	return c, left, l.server
+	return c, left, l.last
+}
+
+// Turn leads new links to a server; those that are open stay where they are.
+func (l *Line) Turn(server string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.to = server
+}
+
+// direction is the server that new links go to.
+func (l *Line) direction() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.to
 }
 
 // now needs l.mu.
@@ -132,13 +155,17 @@ func (ls *Lines) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		k.reset()
 		return
 	}
-	addr, server := ls.upstream()
-	k.server, err = dialServer(r.Context(), addr)
+	up, ok := ls.upstream(line.direction())
+	if !ok {
+		k.reset()
+		return
+	}
+	k.server, err = dialServer(r.Context(), up.Addr)
 	if err != nil {
 		k.reset()
 		return
 	}
-	if !line.add(k, server) || !ls.begin() {
+	if !line.add(k, up) || !ls.begin() {
 		k.reset()
 		return
 	}
@@ -187,14 +214,14 @@ func (ls *Lines) Close() {
 	ls.wg.Wait()
 }
 
-func (l *Line) add(k *link, server int) bool {
+func (l *Line) add(k *link, up Upstream) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if c, _ := l.now(); c == Cut {
 		return false
 	}
 	l.links[k] = struct{}{}
-	l.server = server
+	l.last = up
 	return true
 }
 

@@ -29,7 +29,7 @@ func newRig(t *testing.T) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	lines := NewLines(func() (string, int) { return up.Addr().String(), 7 })
+	lines := NewLines(func(string) (Upstream, bool) { return Upstream{"one", 7, up.Addr().String()}, true })
 	web := httptest.NewServer(lines)
 	t.Cleanup(func() {
 		up.Close()
@@ -82,8 +82,8 @@ func TestALineCarriesBothWays(t *testing.T) {
 	expect(t, in, "to the server")
 	write(t, server, "to the page")
 	expect(t, page, "to the page")
-	if c, _, n := r.line.Condition(); c != Normal || n != 7 {
-		t.Errorf("condition %s to server %d", c, n)
+	if c, _, n := r.line.Condition(); c != Normal || n.Name != "one" || n.Number != 7 {
+		t.Errorf("condition %s to server %+v", c, n)
 	}
 	_ = server.CloseWrite()
 	if _, err := page.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {

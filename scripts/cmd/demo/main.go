@@ -8,7 +8,6 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"syscall"
 	"time"
 )
@@ -42,7 +41,7 @@ type options struct {
 	seed      uint64
 	duration  time.Duration
 	open      bool
-	server    string
+	servers   []program
 	verbose   bool
 }
 
@@ -58,19 +57,17 @@ func parse(args []string, help io.Writer) (options, error) {
 	f.Uint64Var(&o.seed, "seed", 1, "another seed, another market")
 	f.DurationVar(&o.duration, "duration", 0, "end after this `time` (0: with Ctrl-C)")
 	f.BoolVar(&o.open, "open", true, "open the page in the browser")
-	f.StringVar(&o.server, "server", "", "use this `binary` of the server (build it)")
+	f.Var(programList{&o.servers, os.Getenv("CALLER_DIR")}, "server",
+		"show this server, `[name=]binary`, and each one named by a further --server beside it (all variants of the repository, built now)")
 	f.BoolVar(&o.verbose, "verbose", false, "show the server's log")
 	if err := f.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
-			fmt.Fprint(help, "demo shows the server at work: a broker, a market, the server and a page to watch it.\n\n")
+			fmt.Fprint(help, "demo shows the servers at work: a broker, a market, each variant of the server, and a page to watch them.\n\n")
 			f.SetOutput(help)
 			f.PrintDefaults()
 			return o, err
 		}
 		return o, fmt.Errorf("%w: %w", errUsage, err)
-	}
-	if dir := os.Getenv("CALLER_DIR"); dir != "" && o.server != "" && !filepath.IsAbs(o.server) {
-		o.server = filepath.Join(dir, o.server)
 	}
 	f.Visit(func(g *flag.Flag) { o.portAsked = o.portAsked || g.Name == "port" })
 	switch {

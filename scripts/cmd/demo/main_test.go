@@ -4,15 +4,21 @@ import (
 	"bytes"
 	"errors"
 	"flag"
+	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"os/signal"
+	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 
+	"github.com/adred-codev/ws_poc/scripts/internal/variant"
 	"go.uber.org/goleak"
 )
 
@@ -45,6 +51,11 @@ func pretendServer(behave string) {
 			w.WriteHeader(http.StatusServiceUnavailable)
 		}
 	})
+	var scrapes atomic.Int64 // each finds 100 messages more, of which 98 took at most 1 ms and 2 at most 2 ms
+	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, _ *http.Request) {
+		n := scrapes.Add(1)
+		fmt.Fprintf(w, pretendMetrics, 100*n, 98*n, 100*n, 100*n, 100*n)
+	})
 	mux.HandleFunc("POST /drain", func(http.ResponseWriter, *http.Request) { signals <- syscall.SIGTERM })
 	mux.HandleFunc("POST /die", func(http.ResponseWriter, *http.Request) { os.Exit(3) })
 	for _, name := range []string{"WS_ADDR", "WS_ADMIN_ADDR"} {
@@ -62,6 +73,20 @@ func pretendServer(behave string) {
 	}
 }
 
+const pretendMetrics = `# TYPE ws_build_info gauge
+ws_build_info{architecture="pretended",commit="abc",version="v9"} 1
+# TYPE ws_connections gauge
+ws_connections 3
+# TYPE ws_messages_sent_total counter
+ws_messages_sent_total %d
+# TYPE ws_delivery_latency_seconds histogram
+ws_delivery_latency_seconds_bucket{le="0.001"} %d
+ws_delivery_latency_seconds_bucket{le="0.002"} %d
+ws_delivery_latency_seconds_bucket{le="+Inf"} %d
+ws_delivery_latency_seconds_sum 1
+ws_delivery_latency_seconds_count %d
+`
+
 func TestParse(t *testing.T) {
 	o, err := parse([]string{"--port", "9000", "--rate", "50", "--open=false", "--symbols", "5"}, nil)
 	if err != nil || o.port != 9000 || !o.portAsked || o.rate != 50 || o.open || o.symbols != 5 {
@@ -70,10 +95,6 @@ func TestParse(t *testing.T) {
 	o, err = parse(nil, nil)
 	if err != nil || o.port != 8080 || o.portAsked || o.host != "127.0.0.1" || !o.open {
 		t.Errorf("defaults %+v, %v", o, err)
-	}
-	t.Setenv("CALLER_DIR", "/home/me")
-	if o, err := parse([]string{"--server", "bin/ws"}, nil); err != nil || o.server != "/home/me/bin/ws" {
-		t.Errorf("server %q, %v; want it in the caller's directory", o.server, err)
 	}
 	for args, want := range map[string]string{
 		"--rate 0":      "--rate 0: must be above 0",
@@ -118,17 +139,56 @@ func TestListen(t *testing.T) {
 	}
 }
 
-func TestFindRoot(t *testing.T) {
-	root, err := findRoot()
+func TestServerFlag(t *testing.T) {
+	t.Setenv("CALLER_DIR", "/home/me")
+	o, err := parse([]string{"--server", "bin/ws", "--server", "new=/opt/ws", "--server", "/a=b/old"}, nil)
+	want := []program{{"ws", "/home/me/bin/ws"}, {"new", "/opt/ws"}, {"old", "/a=b/old"}}
+	if err != nil || !slices.Equal(o.servers, want) {
+		t.Errorf("%v, %v; want %v, from the caller's directory", o.servers, err, want)
+	}
+	if list, err := programs(t.Context(), want, nil); err != nil || !slices.Equal(list, want) {
+		t.Errorf("%v, %v; want them as they were named", list, err)
+	}
+	for _, c := range []struct{ args, want string }{
+		{"bin/ws other/ws", "two servers are called ws"},
+		{"new=", "names no binary"},
+		{"a&b=bin/ws", "is not a name"},
+		{"=bin/ws", "is not a name"},
+	} {
+		var args []string
+		for _, s := range strings.Fields(c.args) {
+			args = append(args, "--server", s)
+		}
+		if _, err := parse(args, nil); !errors.Is(err, errUsage) || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v, want it to say %q", c.args, err, c.want)
+		}
+	}
+}
+
+// Without --server the demo shows every variant there is, under its own name.
+func TestAllVariantsAreShown(t *testing.T) {
+	variants, err := variant.All()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := os.Stat(root + "/ws/go.mod"); err != nil {
-		t.Error(err)
+	list, err := programs(t.Context(), nil, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(list) != len(variants) {
+		t.Fatalf("%v, want one of each of %v", list, variants)
+	}
+	for i, v := range variants {
+		if list[i].name != v.Name {
+			t.Errorf("the name of %s is %s", v.Name, list[i].name)
+		}
+		if out, err := exec.CommandContext(t.Context(), list[i].binary, "version").Output(); err != nil || !strings.Contains(string(out), v.Name) {
+			t.Errorf("%s says %q, %v: not %s", list[i].binary, out, err, v.Name)
+		}
 	}
 	t.Chdir(t.TempDir())
-	if _, err := findRoot(); err == nil || !strings.Contains(err.Error(), "not inside the repository") {
-		t.Errorf("outside: %v", err)
+	if _, err := programs(t.Context(), nil, io.Discard); err == nil || !strings.Contains(err.Error(), "start the demo with scripts/demo") {
+		t.Errorf("outside of the repository: %v", err)
 	}
 }
 

@@ -16,6 +16,7 @@ var page embed.FS
 
 // facts are what the page has to know of this demo.
 type facts struct {
+	Servers     []string `json:"servers"`
 	Symbols     []string `json:"symbols"` // the most popular first
 	Events      []string `json:"events"`
 	Conflated   []string `json:"conflated"` // events whose older messages may be passed over
@@ -28,7 +29,7 @@ type facts struct {
 }
 
 // handler serves the page and what its buttons do.
-func handler(f facts, m *market, lines *Lines, servers *fleet) http.Handler {
+func handler(f facts, m *market, lines *Lines, servers fleets, board *board) http.Handler {
 	f.Started = lines.started
 	files, err := fs.Sub(page, "page")
 	if err != nil {
@@ -45,6 +46,8 @@ func handler(f facts, m *market, lines *Lines, servers *fleet) http.Handler {
 	mux.Handle("GET /ws", lines)
 	mux.HandleFunc("GET /line/{id}", lines.show)
 	mux.HandleFunc("POST /line/{id}/{condition}", lines.set)
+	mux.HandleFunc("POST /line/{id}/to/{server}", lines.turn)
+	mux.Handle("GET /servers", board)
 	mux.Handle("POST /drain", servers)
 	// Another site's page in the same browser must not cut lines here.
 	return noStore(http.NewCrossOriginProtection().Handler(mux))
@@ -100,9 +103,26 @@ func (ls *Lines) set(w http.ResponseWriter, r *http.Request) {
 	ls.write(w, l)
 }
 
+func (ls *Lines) turn(w http.ResponseWriter, r *http.Request) {
+	server := r.PathValue("server")
+	if _, ok := ls.upstream(server); !ok {
+		http.Error(w, "no such server", http.StatusNotFound)
+		return
+	}
+	l, err := ls.get(r.PathValue("id"))
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusServiceUnavailable)
+		return
+	}
+	l.Turn(server)
+	ls.write(w, l)
+}
+
 func (ls *Lines) write(w http.ResponseWriter, l *Line) {
-	c, left, server := l.Condition()
-	writeJSON(w, map[string]any{"condition": c, "left_ms": left.Milliseconds(), "server": server, "started": ls.started})
+	c, left, last := l.Condition()
+	writeJSON(w, map[string]any{
+		"condition": c, "left_ms": left.Milliseconds(), "name": last.Name, "server": last.Number, "started": ls.started,
+	})
 }
 
 func writeJSON(w http.ResponseWriter, v any) {

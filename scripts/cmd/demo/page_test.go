@@ -25,8 +25,11 @@ func newPage(t *testing.T) (*httptest.Server, *market, *Lines) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	lines := NewLines(func() (string, int) { return "127.0.0.1:1", 1 })
-	s := httptest.NewServer(handler(facts{Symbols: m.feed.Symbols(), Rate: 5}, m, lines, newFleet("/nonexistent", nil, nil)))
+	lines := NewLines(func(server string) (Upstream, bool) {
+		return Upstream{server, 1, "127.0.0.1:1"}, server == "" || server == "one" || server == "other"
+	})
+	servers, _ := newFleets([]program{{"one", "/nonexistent"}, {"other", "/nonexistent"}}, nil, nil)
+	s := httptest.NewServer(handler(facts{Servers: servers.Names(), Symbols: m.feed.Symbols(), Rate: 5}, m, lines, servers, newBoard(servers)))
 	t.Cleanup(func() {
 		s.Close()
 		lines.Close()
@@ -60,6 +63,7 @@ func TestThePageIsWhole(t *testing.T) {
 	for path, kind := range map[string]string{
 		"/": "text/html", "/style.css": "text/css", "/app.js": "text/javascript", "/table.js": "text/javascript",
 		"/tracker.js": "text/javascript", "/trial.js": "text/javascript", "/timeline.js": "text/javascript", "/client.js": "text/javascript",
+		"/viewer.js": "text/javascript", "/beside.js": "text/javascript", "/ledger.js": "text/javascript", "/offsets.js": "text/javascript",
 	} {
 		code, h, body := ask(t, http.MethodGet, s.URL+path)
 		if code != 200 || !strings.HasPrefix(h.Get("Content-Type"), kind) || len(body) < 500 {
@@ -72,7 +76,7 @@ func TestThePageIsWhole(t *testing.T) {
 	if _, _, body := ask(t, http.MethodGet, s.URL+"/client.js"); !bytes.Equal(body, client.Source) {
 		t.Error("the page does not get the reference client as it is")
 	}
-	if code, _, body := ask(t, http.MethodGet, s.URL+"/demo.json"); code != 200 || !strings.Contains(string(body), `"symbols":["BTC","ETH","SOL"]`) {
+	if code, _, body := ask(t, http.MethodGet, s.URL+"/demo.json"); code != 200 || !strings.Contains(string(body), `"servers":["one","other"],"symbols":["BTC","ETH","SOL"]`) {
 		t.Errorf("demo.json: %d %s", code, body)
 	}
 }
@@ -130,6 +134,11 @@ func TestLineConditionsOverHTTP(t *testing.T) {
 		{"POST", "/line/a/gone", 404, "cut, slow or normal"},
 		{"POST", "/line/a/slow?seconds=61", 400, "want 1 to 60"},
 		{"POST", "/line/a/slow?seconds=x", 400, "want 1 to 60"},
+		{"POST", "/line/a/to/other", 200, `"condition":"normal"`},
+		{"POST", "/line/a/to/third", 404, "no such server"},
+		{"POST", "/drain?server=third", 404, "there is one and other"},
+		{"POST", "/drain?server=other", 500, "start the server other"},
+		{"GET", "/servers", 200, "[]"}, // nothing is known of them yet
 		{"GET", "/nothing", 404, ""},
 	} {
 		code, _, body := ask(t, c.method, s.URL+c.path)
@@ -144,7 +153,7 @@ func TestLineConditionsOverHTTP(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c, _, _ := l.Condition(); c != Normal {
-		t.Errorf("line a is %s", c)
+	if c, _, _ := l.Condition(); c != Normal || l.direction() != "other" {
+		t.Errorf("line a is %s, to %q", c, l.direction())
 	}
 }

@@ -40,16 +40,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return err
 	}
 	defer listener.Close()
-	binary := o.server
-	if binary == "" {
-		root, err := findRoot()
-		if err != nil {
-			return err
-		}
-		fmt.Fprintln(stderr, "building the server (the first time takes a minute) ...")
-		if binary, err = buildServer(ctx, root, stderr); err != nil {
-			return interrupted(ctx, err)
-		}
+	list, err := programs(ctx, o.servers, stderr)
+	if err != nil {
+		return interrupted(ctx, err)
 	}
 	topics, err := wire.ParseTopics(wire.DefaultTopics)
 	if err != nil {
@@ -88,18 +81,20 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if o.verbose {
 		serverLog = stderr
 	}
-	servers := newFleet(binary, settings(listener.Addr(), broker.BootstrapServers()), serverLog)
+	servers, failed := newFleets(list, settings(listener.Addr(), broker.BootstrapServers()), serverLog)
 	defer servers.Stop()
-	fmt.Fprintln(stderr, "starting broker, market and server ...")
+	fmt.Fprintf(stderr, "starting broker, market and %s ...\n", strings.Join(servers.Names(), " and "))
 	if err := servers.Start(ctx); err != nil {
 		return interrupted(ctx, err)
 	}
 	lines := NewLines(servers.Upstream)
+	board := newBoard(servers)
+	tasks.Go(func() { board.run(ctx) })
 	web := &http.Server{
 		Handler: handler(facts{
-			Symbols: market.feed.Symbols(), Events: market.feed.Events(), Conflated: []string{conflated}, Rate: o.rate,
+			Servers: servers.Names(), Symbols: market.feed.Symbols(), Events: market.feed.Events(), Conflated: []string{conflated}, Rate: o.rate,
 			CutSeconds: cutSeconds, SlowSeconds: slowSeconds, SlowBytes: slowBytes, MaxBehindMS: maxBehind.Milliseconds(),
-		}, market, lines, servers),
+		}, market, lines, servers, board),
 		ReadHeaderTimeout: 5 * time.Second,
 	}
 	tasks.Go(func() {
@@ -111,12 +106,13 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	defer lines.Close()
 
 	address := "http://" + listener.Addr().String()
-	fmt.Fprintf(stdout, "\n  %s\n\n  %g records/s on 8 topics, %d symbols. Ctrl-C ends it.\n\n", address, o.rate, o.symbols)
+	fmt.Fprintf(stdout, "\n  %s\n\n  %s on one feed: %g records/s on 8 topics, %d symbols. Ctrl-C ends it.\n\n",
+		address, strings.Join(servers.Names(), " and "), o.rate, o.symbols)
 	if o.open {
 		openBrowser(address)
 	}
 	select {
-	case err := <-servers.failed:
+	case err := <-failed:
 		return err
 	case <-ctx.Done():
 		return interrupted(ctx, context.Cause(ctx))
@@ -131,7 +127,7 @@ func interrupted(ctx context.Context, err error) error {
 	return err
 }
 
-// settings are the server's. Its limits are tighter than by default, so that what they do can be watched.
+// settings are the servers', the same for all. Their limits are tighter than by default, so that what they do can be watched.
 func settings(page net.Addr, brokers string) []string {
 	env := []string{
 		"KAFKA_BROKERS=" + brokers,

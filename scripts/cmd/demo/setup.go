@@ -1,50 +1,14 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strconv"
 	"syscall"
 )
-
-// findRoot walks up from the working directory to the repository's top.
-func findRoot() (string, error) {
-	dir, err := os.Getwd()
-	if err != nil {
-		return "", fmt.Errorf("find the repository: %w", err)
-	}
-	for d := dir; ; d = filepath.Dir(d) {
-		if _, err := os.Stat(filepath.Join(d, "scripts", "cmd", "demo", "doc.go")); err == nil {
-			return d, nil
-		}
-		if d == filepath.Dir(d) {
-			return "", fmt.Errorf("%s is not inside the repository: start the demo with scripts/demo, or name a server with --server", dir)
-		}
-	}
-}
-
-// buildServer builds the current production variant, to which the link ws leads, and returns the binary's path.
-func buildServer(ctx context.Context, root string, stderr io.Writer) (string, error) {
-	binary := filepath.Join(root, "scripts", "bin", "demo-server")
-	// The link is resolved here: the go command wants a module's own directory.
-	dir, err := filepath.EvalSymlinks(filepath.Join(root, "ws"))
-	if err != nil {
-		return "", fmt.Errorf("find the server's source: %w", err)
-	}
-	cmd := exec.CommandContext(ctx, "go", "build", "-o", binary, ".")
-	cmd.Dir = dir
-	cmd.Stdout, cmd.Stderr = stderr, stderr
-	if err := cmd.Run(); err != nil {
-		return "", fmt.Errorf("build the server in %s: %w", dir, err)
-	}
-	return binary, nil
-}
 
 // triedPorts is how many ports are tried from the default one on.
 const triedPorts = 50

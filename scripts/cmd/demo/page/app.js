@@ -1,15 +1,14 @@
 // Wires the reference client to the page. State for machines: window.demo.state().
 
-import { Client } from './client.js';
+import { Beside } from './beside.js';
 import { Table } from './table.js';
 import { Timeline } from './timeline.js';
-import { Tracker, matches } from './tracker.js';
-import { Trials } from './trial.js';
+import { Viewer } from './viewer.js';
 
 const START = ['*.trade', '*.liquidity'];
+/** The clients that stand beside the page's own where there are several servers. */
+const OTHERS = [['*.trade'], ['*.analytics', '*.balances'], ['BTC.*', 'ETH.*']];
 const TICK_MS = 250;
-const LATENCY_WINDOW_MS = 1000;
-const BEHIND_MS = 1000;
 const LOG_LENGTH = 80;
 const CODES = {
   1001: 'going away', 1006: 'line broken', 4000: 'drain', 4001: 'slow consumer', 4002: 'no pong', 4004: 'overloaded', 4005: 'rebalance',
@@ -18,87 +17,47 @@ const CODES = {
 
 const $ = (id) => document.getElementById(id);
 const facts = await (await fetch('demo.json')).json();
-const line = `page-${Array.from(crypto.getRandomValues(new Uint8Array(6)), (b) => b.toString(16).padStart(2, '0')).join('')}`;
-const client = new Client(`${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/ws?line=${line}`, {
-  backoff: { baseMs: 500, maxMs: 2000 }, // a demo is watched: nobody waits half a minute for the next try
-});
-const tracker = new Tracker(facts.conflated);
+const several = facts.servers.length > 1;
 const table = new Table($('rows'), facts.symbols);
 const timeline = new Timeline($('timeline'));
-
-let samples = []; // latencies of the last second's live messages: [when, ms]
-let latency = null; // their median; null while nothing comes
-let replaying = false;
-let connected = false; // a welcome came on the present connection
-let server = 0;
-let welcome = null;
-let seq = 0;
+const own = new Viewer({
+  name: 'This page', channels: START, facts, say, log,
+  arrived: ({ home, server }) => log(`connected to ${several ? `${home}, ` : ''}server ${server}`, 'good'),
+});
+const { client, ledger, trials } = own;
+const viewers = [own, ...several ? OTHERS.map((channels, i) => new Viewer({ name: `Client ${i + 2}`, channels, facts })) : []];
 let pong = null; // the last, with the time it came
-let closes = new Map(); // code -> how often
-let refusals = 0; // attempts in a row that brought no welcome
-let lastClose = null;
 
-const situation = () => ({ latency, replaying, server });
-const trials = new Trials({ tracker, client, situation, say, log });
-
+// The viewer's own handlers come first.
 client.on('message', (message) => {
-  seq = message.seq;
-  timeline.message(replaying);
+  timeline.message(own.replaying);
   table.take(message);
-  const { data } = message;
-  if (!Number.isInteger(data?.n)) return;
-  tracker.take(message.channel, message.event, data.n);
-  if (replaying) return; // how old a replayed message is says nothing about the way here
-  const now = performance.now();
-  samples.push([now, performance.timeOrigin + now - data.sent / 1000]);
 });
-
-client.on('open', async (frame) => {
-  welcome = frame;
-  connected = true;
-  seq = 0;
+client.on('open', () => {
   pong = null;
-  refusals = 0;
-  replaying = Object.keys(client.cursor).length > 0;
-  timeline.condition(condition());
-  trials.opened();
-  const way = await (await fetch(`line/${line}`)).json();
-  if (way.started !== facts.started) location.reload(); // another demo, in which everything starts anew
-  server = way.server;
-  log(`connected to server ${server}`, 'good');
+  timeline.condition(own.condition);
 });
-client.on('ack', ({ subscribed }) => log(`${replaying ? 'resume' : 'subscribed'} ${subscribed.join(' ')}`));
+client.on('ack', ({ subscribed }) => log(`${own.replaying ? 'resume' : 'subscribed'} ${subscribed.join(' ')}`));
 client.on('replayComplete', ({ replayed }) => {
-  if (replaying) trials.replayComplete(replayed);
-  replaying = false;
   timeline.mark(`+${replayed.toLocaleString('en')}`);
   log(`replayed ${replayed.toLocaleString('en')}`, 'replayed');
 });
-client.on('notRecovered', (events) => {
-  trials.notRecovered(events);
-  log(`not recovered: ${events.join(', ')}`, 'bad');
-});
+client.on('notRecovered', (events) => log(`not recovered: ${events.join(', ')}`, 'bad'));
 client.on('notice', ({ code, reconnectInMs }) => {
   timeline.mark('notice');
   log(`notice ${code}: come back ${reconnectInMs} ms after the close`, 'behind');
 });
 client.on('close', ({ code, reason, final }) => {
-  replaying = false;
-  trials.closed(code, connected);
-  if (connected) {
-    closes.set(code, (closes.get(code) ?? 0) + 1);
-    lastClose = code;
-    timeline.mark(String(code));
-    log(`closed with ${code}, ${CODES[code] ?? (reason || 'no reason given')}${final ? ': for good' : ''}`, 'bad');
-  } else {
-    refusals++;
-  }
-  connected = false;
-  samples = [];
   timeline.condition('down');
+  if (own.refusals > 0) return;
+  const moving = final && code === 1000; // by the client itself
+  timeline.mark(moving ? 'move' : String(code));
+  if (moving) log(`left ${own.home}`, 'behind');
+  else log(`closed with ${code}, ${CODES[code] ?? (reason || 'no reason given')}${final ? ': for good' : ''}`, 'bad');
 });
 client.on('reconnecting', ({ delayMs }) => {
   const text = `next try in ${(delayMs / 1000).toFixed(1)} s`;
+  const { refusals } = own;
   log(refusals > 0 ? `refused ${refusals > 1 ? `${refusals} times` : 'once'}, ${text}` : text, '', refusals > 1);
 });
 client.on('pong', (frame) => {
@@ -107,13 +66,26 @@ client.on('pong', (frame) => {
 });
 client.on('gap', ({ event, partition, from, to }) => log(`gap in ${event}/${partition}: ${from ?? 'another log'} to ${to ?? ''}`, 'bad'));
 client.on('ledger', ({ frame, sent, received }) => log(`the ${frame} says ${sent} sent, ${received} came`, 'bad'));
-client.on('error', (error) => { if (error.code !== 'CANCELLED') log(`${error.code}: ${error.message}`, 'bad'); });
+for (const { client: one, name } of viewers) {
+  one.on('error', (error) => {
+    if (error.code !== 'CANCELLED') log(`${one === client ? '' : `${name}: `}${error.code}: ${error.message}`, 'bad');
+  });
+}
+
+const beside = several ? new Beside($('servers'), facts.servers, viewers, (kind, text) => {
+  $('moved').dataset.kind = kind;
+  $('moved').textContent = text;
+}) : null;
+$('beside').hidden = !several;
+document.title = `${facts.servers.join(' and ')}, live`;
+$('title').textContent = facts.servers.join(' and ');
+if (several) $('what').textContent = 'Kafka records on WebSockets, without a hole. Move clients between the servers, break a connection, and count.';
 
 // ---- buttons and the form ----
 
 for (const kind of ['cut', 'slow', 'drain']) {
   $(kind).addEventListener('click', async () => {
-    if (trials.current || !connected) return;
+    if (!own.idle) return;
     const seconds = kind === 'slow' ? facts.slow_seconds : 0;
     trials.begin(kind, seconds);
     timeline.mark(kind);
@@ -125,7 +97,7 @@ for (const kind of ['cut', 'slow', 'drain']) {
     log({ cut: 'line cut', slow: 'line slow', drain: 'drain asked for' }[kind], 'behind');
     showButtons();
     try {
-      const answer = await fetch(kind === 'drain' ? 'drain' : `line/${line}/${kind}`, { method: 'POST' });
+      const answer = await fetch(kind === 'drain' ? `drain?server=${own.home}` : `line/${own.line}/${kind}`, { method: 'POST' });
       if (!answer.ok) throw new Error(await answer.text());
     } catch (error) {
       trials.abort();
@@ -157,8 +129,7 @@ function showChips() {
     button.textContent = '×';
     button.setAttribute('aria-label', `Unsubscribe ${channel}`);
     button.addEventListener('click', async () => {
-      await client.unsubscribe([channel]);
-      tracker.keepOnly((known) => matches(client.channels, known));
+      await own.unsubscribe(channel);
       showChips();
       $('channels').focus();
     });
@@ -202,26 +173,10 @@ function log(text, className = '', instead = false) {
   while ($('log').childElementCount > LOG_LENGTH) $('log').lastElementChild.remove();
 }
 
-function measureLatency() {
-  const now = performance.now();
-  samples = samples.filter(([at]) => at > now - LATENCY_WINDOW_MS);
-  if (samples.length === 0) {
-    latency = null;
-    return;
-  }
-  const sorted = samples.map(([, ms]) => ms).sort((a, b) => a - b);
-  latency = Math.max(0, sorted[sorted.length >> 1]);
-}
-
-function condition() {
-  if (!connected) return 'down';
-  return latency !== null && latency > BEHIND_MS ? 'behind' : 'live';
-}
-
 function show() {
   const n = (value) => value.toLocaleString('en');
   const set = (id, text) => { if ($(id).textContent !== text) $(id).textContent = text; };
-  const now = condition();
+  const { condition: now, latency, connected } = own;
   set('rate', n(timeline.rate));
   if (latency === null) {
     set('latency', '–');
@@ -234,19 +189,20 @@ function show() {
   const stats = client.stats();
   set('received', n(stats.received));
   set('replayed', n(stats.replayed));
-  set('merged', n(tracker.merged));
-  set('missing', n(tracker.missing));
-  $('missing').toggleAttribute('data-bad', tracker.missing > 0);
-  $('pill').dataset.state = replaying ? 'behind' : now;
-  set('pill', replaying ? 'replaying' : {
+  set('merged', n(ledger.merged));
+  set('missing', n(ledger.missing));
+  $('missing').toggleAttribute('data-bad', ledger.missing > 0);
+  $('pill').dataset.state = own.replaying ? 'behind' : now;
+  set('pill', own.replaying ? 'replaying' : {
     live: 'live', behind: `${((latency ?? 0) / 1000).toFixed(1)} s behind`, down: client.state === 'closed' ? 'closed' : 'reconnecting',
   }[now]);
 
-  set('server', welcome ? `${server} · ${welcome.server} ${welcome.version}` : '–');
+  const { welcome, home } = own;
+  set('server', welcome ? `${several && home !== welcome.server ? `${home} ` : ''}${own.server} · ${welcome.server} ${welcome.version}` : '–');
   set('conn', connected ? welcome.conn : '–');
-  set('seq', n(seq));
+  set('seq', n(own.seq));
   set('pong', pong ? `${Math.round((performance.now() - pong.at) / 1000)} s ago, ${pong.rttMs} ms` : '–');
-  set('closes', [...closes].map(([code, count]) => (count > 1 ? `${code} × ${count}` : code)).join(', ') || 'none');
+  set('closes', [...own.closes].map(([code, count]) => (count > 1 ? `${code} × ${count}` : code)).join(', ') || 'none');
   if ($('cursor-box').open) {
     set('cursor', Object.entries(client.cursor).map(([event, { log: id, at }]) => `${event} ${id}\n  ${at.join(' ')}`).join('\n'));
   }
@@ -254,14 +210,14 @@ function show() {
 }
 
 function showButtons() {
-  for (const id of ['cut', 'slow', 'drain']) $(id).setAttribute('aria-disabled', String(Boolean(trials.current) || !connected));
+  for (const id of ['cut', 'slow', 'drain']) $(id).setAttribute('aria-disabled', String(!own.idle));
 }
 
 setInterval(() => {
-  measureLatency();
-  timeline.condition(condition());
-  trials.tick();
+  for (const viewer of viewers) viewer.tick();
+  timeline.condition(own.condition);
   show();
+  beside?.show();
 }, TICK_MS);
 
 let drawnAt = 0;
@@ -281,18 +237,10 @@ $('slow-rate').textContent = `${facts.slow_bytes / 1024} KB`;
 $('max-behind').textContent = facts.max_behind_ms / 1000;
 
 window.demo = {
-  state() {
-    const stats = client.stats();
-    return {
-      connected, state: client.state, condition: condition(), server, line,
-      received: stats.received, replayed: stats.replayed, missing: tracker.missing, merged: tracker.merged, doubled: tracker.doubled,
-      mergedByServer: stats.merged, connections: stats.connections, errors: stats.errors, lost: stats.lost,
-      rate: timeline.rate, latencyMs: latency, seq, lastClose, closes: Object.fromEntries(closes), channels: client.channels,
-      trial: trials.current?.kind ?? null, verdict: trials.last,
-    };
-  },
+  viewers,
+  /** The page's own client; viewers has them all. */
+  state: () => ({ ...own.state(), rate: timeline.rate, viewers: viewers.map((viewer) => viewer.state()) }),
 };
 
-client.subscribe(START).then(showChips, () => {});
 showChips();
-client.connect();
+viewers.forEach((viewer, i) => viewer.start(facts.servers[i % facts.servers.length]).catch((error) => log(error.message, 'bad')));

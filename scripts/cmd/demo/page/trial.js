@@ -11,25 +11,31 @@ const FRESH_MS = 1000;
 
 export class Trials {
   current = null;
-  last = null; // the verdict before: {kind, text, good, replayed, merged, missing, doubled, closes, seconds, worst}
+  /** The verdict before: {kind, text, good, from, to, resumed, replayed, merged, missing, doubled, closes, seconds, worst}. */
+  last = null;
   #deps;
 
-  /** deps: {tracker, client, situation() => {latency, replaying, server}, say(kind, html parts), log(text, className)} */
+  /** deps: {tracker, client, situation() => {latency, replaying, arriving, home, server}, say(kind, html parts), log(text, className)} */
   constructor(deps) {
     this.#deps = deps;
   }
 
+  /** Returns a promise of the verdict; of null, if it comes to none. */
   begin(kind, seconds = 0) {
     const { tracker, situation } = this.#deps;
     const now = performance.now();
+    let resolve;
+    const verdict = new Promise((done) => { resolve = done; });
     this.current = {
-      kind, waiting: now, until: now + seconds * 1000, from: situation().server,
-      lostAt: null, openedAt: null, closes: [], resumes: 0, replayed: 0, worst: 0, lost: [],
+      kind, resolve, waiting: now, until: now + seconds * 1000, from: situation().server, fromHome: situation().home,
+      lostAt: null, openedAt: null, liveAt: null, closes: [], resumes: 0, replayed: 0, worst: 0, lost: [],
       missing: tracker.missing, merged: tracker.merged, doubled: tracker.doubled, newest: null, askedAt: 0,
     };
+    return verdict;
   }
 
   abort() {
+    this.current?.resolve(null);
     this.current = null;
   }
 
@@ -55,6 +61,7 @@ export class Trials {
   replayComplete(replayed) {
     if (!this.current) return;
     this.current.resumes++;
+    this.current.liveAt = performance.now();
     this.current.replayed += replayed;
   }
 
@@ -68,7 +75,7 @@ export class Trials {
     if (!trial) return;
     const { client, tracker, situation } = this.#deps;
     const now = performance.now();
-    const { latency, replaying } = situation();
+    const { latency, replaying, arriving } = situation();
     trial.worst = Math.max(trial.worst, latency ?? 0);
     if (client.state !== 'open') trial.waiting = now;
     if (now - trial.waiting > PATIENCE_MS) {
@@ -77,7 +84,7 @@ export class Trials {
     }
 
     const happened = trial.kind === 'slow' ? now > trial.until : trial.resumes > 0;
-    const settled = client.state === 'open' && !replaying && (latency === null || latency < FRESH_MS);
+    const settled = client.state === 'open' && !replaying && !arriving && (latency === null || latency < FRESH_MS);
     if (!happened || !settled) return;
     if (!trial.newest) {
       if (trial.asking) return;
@@ -101,7 +108,10 @@ export class Trials {
     const { tracker, situation, say, log } = this.#deps;
     const merged = tracker.merged - trial.merged;
     const doubled = tracker.doubled - trial.doubled;
-    const seconds = trial.openedAt ? (trial.openedAt - trial.lostAt) / 1000 : 0;
+    // Moving is over when what was missed is there; of the others the time without a connection is told.
+    const back = trial.kind === 'move' ? trial.liveAt : trial.openedAt;
+    const seconds = back ? (back - trial.lostAt) / 1000 : 0;
+    const { home, server } = situation();
     const good = ended && missing === 0 && doubled === 0 && trial.lost.length === 0;
     const n = (count) => count.toLocaleString('en');
 
@@ -111,20 +121,28 @@ export class Trials {
     } else if (trial.kind === 'slow') {
       what = `Fell ${(trial.worst / 1000).toFixed(1)} s behind${trial.closes.includes(4001) ? ', was closed with 4001 and resumed' : ' and caught up'}. `;
     } else if (trial.kind === 'drain') {
-      what = `Moved from server ${trial.from} to server ${situation().server}. `;
+      what = `Moved from server ${trial.from} to server ${server}. `;
+    } else if (trial.kind === 'move') {
+      what = `Moved from ${trial.fromHome} to ${home} in ${duration(seconds)}. `;
     } else {
       what = `Resumed after ${seconds.toFixed(1)} s without a connection. `;
     }
     const counts = [`replayed ${n(trial.replayed)}`, ...trial.kind === 'slow' || merged > 0 ? [`merged ${n(merged)}`] : [], `missing ${n(missing)}`,
-      ...doubled > 0 ? [`doubled ${n(doubled)}`] : []].join(', ');
+      ...trial.kind === 'move' || doubled > 0 ? [`doubled ${n(doubled)}`] : []].join(', ');
     const strong = counts[0].toUpperCase() + counts.slice(1);
     const checked = `, by the market’s own count of ${n(tracker.channels)} channels.`;
     const lost = trial.lost.length > 0 ? ` Not recovered: ${trial.lost.join(', ')}.` : '';
     this.last = {
-      kind: trial.kind, good, replayed: trial.replayed, merged, missing, doubled, closes: trial.closes, seconds, worst: trial.worst,
+      kind: trial.kind, good, from: trial.fromHome, to: home, resumed: trial.resumes > 0 && trial.lost.length === 0, replayed: trial.replayed, merged, missing, doubled, closes: trial.closes, seconds, worst: trial.worst,
       text: `${what}${strong}${checked}${lost}`,
     };
-    say(good ? 'good' : 'bad', [what, { strong }, `${checked}${lost}`]);
+    if (trial.kind !== 'move') say(good ? 'good' : 'bad', [what, { strong }, `${checked}${lost}`]); // who moved it tells of that
     log(counts, good ? 'good' : 'bad');
+    trial.resolve(this.last);
   }
+}
+
+/** Milliseconds below a second. */
+export function duration(seconds) {
+  return seconds < 1 ? `${Math.round(seconds * 1000)} ms` : `${seconds.toFixed(1)} s`;
 }
