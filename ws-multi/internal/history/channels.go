@@ -19,9 +19,9 @@ type Channel struct {
 	// ID had, has lower ones.
 	born uint64
 
-	// lists has the numbers of the channel's entries, by partition: in one
-	// partition numbers and offsets ascend together, so that a cursor enters by
-	// binary search. Nearly always there is one.
+	// lists are the numbers of the channel's entries, one list a partition, since a
+	// cursor says for each partition where to enter. Kafka puts a key into one
+	// partition, so a second list is rare.
 	lists list
 
 	kept  int32 // entries in the log: the writer's

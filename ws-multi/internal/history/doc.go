@@ -1,7 +1,6 @@
-// Package history keeps the recent records in the order they were read,
-// numbered 0, 1, 2, …, each encoded once. Everything else in the server is a
-// position in it: a live connection is at the end, a slow one some way back, a
-// resume is a pull from there.
+// Package history is the log of the recent records: in the order they were read,
+// numbered 0, 1, 2, …, each encoded once. No connection has a queue of messages; it
+// has a number, up to which it was served.
 //
 // # One writer, many readers
 //
@@ -26,7 +25,7 @@
 //
 // What is too much to copy for each View is reached in two other ways:
 //
-//   - The state of an event (its names, partitions, resets, gaps) is copied when
+//   - The state of an event (its log's names, its partitions, its gaps) is copied when
 //     it has changed: some hundred bytes for a batch. It has the numbers of each
 //     partition's entries as a slice of the array the writer appends to.
 //   - Channels are many, so their lists are not part of a View. A list is an
@@ -47,10 +46,11 @@
 //   - evict.go    what is let go, and when
 //   - list.go     ascending numbers, one writer and lock-free readers
 //   - channels.go the names in use and their small numbers
-//   - offsets.go  numbers to Kafka's offsets and back: cursors and resumes
+//   - offsets.go  from numbers to Kafka's offsets: cursors
+//   - resume.go   and back: what a cursor is worth, and where it enters
 //   - gap.go      what the log itself has lost
 //   - view.go     what readers see
-//   - reader.go   the pull: a merge of lists, entered by binary search
+//   - reader.go   the pull: many lists in one order
 //
 // Links are numbers, never pointers: a pointer to an older entry would keep
 // everything behind it alive.

@@ -60,9 +60,7 @@ func (l *Log) forget(n uint64, e *Entry) {
 		ev.gapNumbers, ev.gaps = ev.gapNumbers[1:], ev.gaps[1:]
 		return
 	}
-	p := ev.partitions[e.Partition]
-	p.list.pop()
-	p.evicted, p.evictedEnd = e.Offset, n+1
+	ev.partitions[e.Partition].evict(n, e.Offset)
 	ch := l.channels.ByID(e.Channel)
 	ch.list(e.Partition).pop()
 	if ch.kept--; ch.kept == 0 {

@@ -1,7 +1,7 @@
 package history
 
-// Gap is what a gap entry says: records that the log lost before they were
-// read, or, with Log, that the topic was made anew.
+// Gap is the content of a gap entry: some records are gone from Kafka that were
+// never read, or, with Log, all of the topic.
 type Gap struct {
 	Event     int // index in Options.Events
 	Partition int32
@@ -16,25 +16,24 @@ type Gap struct {
 // still gets what was read before, in order; for new resumes the history begins
 // behind the gap. Writer only.
 func (l *Log) Lost(event int, partition int32, from, to, next, now int64) uint64 {
-	n := l.appendGap(Gap{Event: event, Partition: partition, From: from, To: to}, now)
-	l.partition(event, partition).reset(n+1, next-1, l.first)
-	return n
+	l.partition(event, partition).begin(leg{from: l.next + 1, base: next, read: true})
+	return l.appendGap(Gap{Event: event, Partition: partition, From: from, To: to}, now)
 }
 
 // Remade appends a gap entry and returns its number: the topic was made anew
 // and is another log, of this name. Its partitions follow with Started. Writer
 // only.
 func (l *Log) Remade(event int, log string, now int64) uint64 {
-	n := l.appendGap(Gap{Event: event, Log: log}, now)
-	e := &l.events[event]
-	e.name(n+1, log, l.first)
+	e := l.touch(event)
+	after := l.next + 1
+	e.later = append(e.later, naming{after, log})
 	for _, p := range e.partitions {
-		p.reset(n+1, absent, l.first)
+		p.begin(leg{from: after})
 	}
-	return n
+	return l.appendGap(Gap{Event: event, Log: log}, now)
 }
 
-// appendGap adds the entry that tells of a gap at its place in the order.
+// appendGap gives a gap its place among the messages.
 func (l *Log) appendGap(g Gap, now int64) uint64 {
 	n := l.next
 	e := l.shelf.add(n)

@@ -33,7 +33,8 @@ type Log struct {
 // lengths is never written again: Views have them too.
 type event struct {
 	text       string // its name
-	names      []naming
+	oldest     string // its log's name at the oldest entry, and since
+	later      []naming
 	partitions []*partition
 	gapNumbers []uint64
 	gaps       []Gap
@@ -143,6 +144,7 @@ func (l *Log) Publish(now int64) *View {
 	}
 	for i := range l.events {
 		if e := &l.events[i]; e.touched {
+			e.settle(l.first)
 			v.events[i] = e.view()
 			e.touched = false
 		}
@@ -154,7 +156,7 @@ func (l *Log) Publish(now int64) *View {
 
 func (e *event) view() eventView {
 	v := eventView{
-		names: e.names, gapNumbers: e.gapNumbers, gaps: e.gaps,
+		oldest: e.oldest, later: e.later, gapNumbers: e.gapNumbers, gaps: e.gaps,
 		partitions: make([]partitionView, len(e.partitions)),
 	}
 	for i, p := range e.partitions {

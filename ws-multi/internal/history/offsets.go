@@ -6,226 +6,157 @@ import (
 	"github.com/adred-codev/ws_poc/ws-multi/internal/kit/wire"
 )
 
-// naming says which Kafka log an event's entries are of, from a number on.
-type naming struct {
-	number uint64
-	log    string
+// leg is a stretch of reading one partition: within it offsets ascend with the
+// entries' numbers. One begins where reading starts, behind a gap, and, unread,
+// where the topic was made anew and the partition is not found in it yet.
+type leg struct {
+	from uint64 // the first number that can be of it
+	base int64  // the offset it begins with
+	read bool   // false: the partition is not there
 }
 
-// partition is the writer's state of one partition.
-type partition struct {
-	partitionView      // but for numbers
-	list          list // of its entries: numbers and offsets ascend, between resets
-}
-
-// partitionView joins numbers and offsets of one partition.
+// partitionView is what a View knows of a partition.
 type partitionView struct {
-	next       int64   // the next offset that will be read
-	evicted    int64   // the offset of the newest evicted entry
-	evictedEnd uint64  // one past its number; 0: none was evicted
-	resets     []reset // ascending by number, never empty
-	numbers    []uint64
+	oldest  leg   // in force at First; base is raised with what is evicted of it
+	later   []leg // begun since, ascending
+	next    int64 // the offset that will be read next
+	numbers []uint64
 }
 
-// reset says where reading stood from a number on: at the start, after a gap,
-// and in a topic made anew, where offsets begin again.
-type reset struct {
-	number uint64
-	at     int64 // the last offset dealt with; absent: the partition is not there
+// partition is the writer's side of it.
+type partition struct {
+	partitionView      // without numbers
+	list          list // which are taken from here
 }
 
-const absent = -2
+// naming is the name of an event's log from a number on.
+type naming struct {
+	from uint64
+	log  string
+}
 
-// partition finds or makes a partition that the caller is about to change.
-func (l *Log) partition(event int, partition int32) *partition {
+// partition returns one that the caller is about to change, and makes those that
+// are missing up to it.
+func (l *Log) partition(event int, number int32) *partition {
 	e := l.touch(event)
-	for int(partition) >= len(e.partitions) {
-		e.partitions = append(e.partitions, newPartition())
+	for int(number) >= len(e.partitions) {
+		e.partitions = append(e.partitions, new(partition))
 	}
-	return e.partitions[partition]
+	return e.partitions[number]
 }
 
-func newPartition() *partition {
-	return &partition{partitionView: partitionView{resets: []reset{{at: absent}}}}
+// begin opens another leg.
+func (p *partition) begin(g leg) {
+	p.later = append(p.later, g)
+	p.next = g.base
 }
 
-// reset appends a reset and drops those that nobody can stand before any more.
-func (p *partition) reset(number uint64, at int64, first uint64) {
-	p.resets = append(p.resets, reset{number, at})
-	for len(p.resets) > 1 && p.resets[1].number <= first {
-		p.resets = p.resets[1:]
-	}
-	p.next = at + 1
-}
-
-func (e *event) name(number uint64, log string, first uint64) {
-	e.names = append(e.names, naming{number, log})
-	for len(e.names) > 1 && e.names[1].number <= first {
-		e.names = e.names[1:]
+// settle makes oldest the leg in force at a number that nobody stands before.
+func (p *partition) settle(first uint64) {
+	for len(p.later) > 0 && p.later[0].from <= first {
+		p.oldest, p.later = p.later[0], p.later[1:]
 	}
 }
 
-// Opened says that the event's topic exists and what its log is called. Writer
+// evict notes that entry n, with this offset, is the newest that is gone.
+func (p *partition) evict(n uint64, offset int64) {
+	p.settle(n)
+	p.oldest.base = offset + 1
+	p.list.pop()
+}
+
+func (e *event) settle(first uint64) {
+	for len(e.later) > 0 && e.later[0].from <= first {
+		e.oldest, e.later = e.later[0].log, e.later[1:]
+	}
+	for _, p := range e.partitions {
+		p.settle(first)
+	}
+}
+
+// Opened tells that the event's topic exists, and how its log is called. Writer
 // only.
-func (l *Log) Opened(event int, log string) { l.touch(event).name(l.next, log, l.first) }
-
-// Started says that a partition is read from offset on. Writer only.
-func (l *Log) Started(event int, partition int32, offset int64) {
-	l.partition(event, partition).reset(l.next, offset-1, l.first)
+func (l *Log) Opened(event int, log string) {
+	e := l.touch(event)
+	e.later = append(e.later, naming{l.next, log})
 }
 
-// Passed says that reading has passed an offset, and all before it, that held no
-// message. Writer only.
+// Started tells that a partition is read, from offset on. Writer only.
+func (l *Log) Started(event int, partition int32, offset int64) {
+	l.partition(event, partition).begin(leg{from: l.next, base: offset, read: true})
+}
+
+// Passed tells that reading is beyond an offset and found no message there.
+// Writer only.
 func (l *Log) Passed(event int, partition int32, offset int64) {
 	p := l.partition(event, partition)
 	p.next = max(p.next, offset+1)
 }
 
-// latest is the reset in force for new resumes: they see nothing before it.
-func (p *partitionView) latest() reset { return p.resets[len(p.resets)-1] }
-
-// base is the first offset in reach: the first loaded after the latest reset,
-// or one past the newest evicted (protocol.md, section 5).
-func (p *partitionView) base() int64 { return p.reach(p.latest()) + 1 }
-
-// reach is the last offset dealt with when nothing that is kept was, since a reset.
-func (p *partitionView) reach(r reset) int64 {
-	if p.evictedEnd > r.number {
-		return p.evicted
+// legAt is the leg in force at number n, which is not below First.
+func (p *partitionView) legAt(n uint64) leg {
+	if i := sort.Search(len(p.later), func(i int) bool { return p.later[i].from > n }); i > 0 {
+		return p.later[i-1]
 	}
-	return r.at
+	return p.oldest
 }
 
-// Position is the cursor entry of an event for a reader who stands at number n:
-// it covers exactly the entries before n, and at End or beyond also the offsets
-// passed without a message. n may be below First: what was evicted counts as
-// dealt with then.
+// present is the leg of what is read now: a resume sees nothing before it.
+func (p *partitionView) present() leg {
+	if k := len(p.later); k > 0 {
+		return p.later[k-1]
+	}
+	return p.oldest
+}
+
+// logAt is the log's name at number n, empty before the topic was found.
+func (e *eventView) logAt(n uint64) string {
+	if i := sort.Search(len(e.later), func(i int) bool { return e.later[i].from > n }); i > 0 {
+		return e.later[i-1].log
+	}
+	return e.oldest
+}
+
+// Position is the cursor entry of an event for a reader at number n: it covers
+// exactly the entries before n, and from End on also the offsets passed without
+// a message. Below First, what was evicted counts as dealt with.
 func (v *View) Position(event int, n uint64) wire.Position {
 	e := &v.events[event]
 	n = max(n, v.First)
-	pos := wire.Position{At: make([]int64, len(e.partitions))}
-	if i := sort.Search(len(e.names), func(i int) bool { return e.names[i].number > n }); i > 0 {
-		pos.Log = e.names[i-1].log
-	}
+	pos := wire.Position{Log: e.logAt(n), At: make([]int64, len(e.partitions))}
 	known := 0
 	for i := range e.partitions {
-		at := v.dealtWith(&e.partitions[i], n)
-		if at != absent {
-			known = i + 1
+		pos.At[i] = -1
+		if next, read := v.nextAt(&e.partitions[i], n); read {
+			known, pos.At[i] = i+1, max(next-1, -1)
 		}
-		pos.At[i] = max(at, -1)
 	}
 	pos.At = pos.At[:known]
 	return pos
 }
 
-// dealtWith is the last offset before number n, which is not below First.
-func (v *View) dealtWith(p *partitionView, n uint64) int64 {
-	if n >= v.End {
-		if p.latest().at == absent {
-			return absent
-		}
-		return p.next - 1
+// nextAt is the first offset that a reader at number n, not below First, has not
+// dealt with; false says that the partition is not there.
+func (v *View) nextAt(p *partitionView, n uint64) (int64, bool) {
+	g := p.legAt(n)
+	switch k := seek(p.numbers, n); {
+	case !g.read:
+		return 0, false
+	case n >= v.End:
+		return p.next, true
+	case k > 0 && p.numbers[k-1] >= g.from:
+		return v.Entry(p.numbers[k-1]).Offset + 1, true
+	default:
+		return g.base, true
 	}
-	i := sort.Search(len(p.resets), func(i int) bool { return p.resets[i].number > n })
-	if i == 0 {
-		return absent
-	}
-	r := p.resets[i-1]
-	if k := seek(p.numbers, n); k > 0 && p.numbers[k-1] >= r.number {
-		return v.Entry(p.numbers[k-1]).Offset
-	}
-	return p.reach(r)
 }
 
-// Next is the next offset that will be read of a partition; false says that the
+// Next is the offset of a partition that will be read next; false says that the
 // partition is not read.
 func (v *View) Next(event int, partition int32) (int64, bool) {
 	all := v.events[event].partitions
-	if partition < 0 || int(partition) >= len(all) || all[partition].latest().at == absent {
+	if partition < 0 || int(partition) >= len(all) {
 		return 0, false
 	}
-	return all[partition].next, true
-}
-
-// Recovery says what a cursor entry is worth here.
-type Recovery uint8
-
-// The outcomes of Recoverable.
-const (
-	Recovered Recovery = iota // every message after it is here
-	Ahead                     // it names offsets that were not read yet
-	Lost                      // another log, or messages that are gone
-)
-
-// maxUnfound is how many partitions more than this server has found a cursor may
-// name: another server may have found new ones before. A longer one is not worth
-// asking Kafka for.
-const maxUnfound = 64
-
-// Recoverable judges a cursor entry by protocol.md, section 5. With Ahead it
-// also returns the partitions that must be read further; none if the topic has
-// not been found yet.
-func (v *View) Recoverable(event int, pos wire.Position) (Recovery, []int32) {
-	e := &v.events[event]
-	if log := e.log(); pos.Log != "" && pos.Log != log {
-		if log == "" {
-			return Ahead, nil
-		}
-		return Lost, nil
-	}
-	pos = fromBeginning(pos)
-	var ahead []int32
-	for i := range max(len(e.partitions), len(pos.At)) {
-		at := pos.Last(int32(i))
-		next, read := v.Next(event, int32(i))
-		switch {
-		case !read && at < 0:
-		case !read && i >= len(e.partitions)+maxUnfound:
-			return Lost, nil
-		case read && at+1 < e.partitions[i].base():
-			return Lost, nil
-		case !read || at >= next:
-			ahead = append(ahead, int32(i))
-		}
-	}
-	if len(ahead) > 0 {
-		return Ahead, ahead
-	}
-	return Recovered, nil
-}
-
-// log is the event's log at present; empty if its topic was not found yet.
-func (e *eventView) log() string {
-	if len(e.names) == 0 {
-		return ""
-	}
-	return e.names[len(e.names)-1].log
-}
-
-// fromBeginning makes an entry from before the topic existed mean its beginning.
-func fromBeginning(pos wire.Position) wire.Position {
-	if pos.Log == "" {
-		pos.At = nil
-	}
-	return pos
-}
-
-// Starts turns a recoverable cursor entry into numbers, one a partition: its
-// first entry after the cursor, or End.
-func (v *View) Starts(event int, pos wire.Position) []uint64 {
-	pos = fromBeginning(pos)
-	all := v.events[event].partitions
-	starts := make([]uint64, len(all))
-	for i := range all {
-		p := &all[i]
-		at := pos.Last(int32(i))
-		nums := p.numbers[seek(p.numbers, p.latest().number):]
-		k := sort.Search(len(nums), func(k int) bool { return v.Entry(nums[k]).Offset > at })
-		starts[i] = v.End
-		if k < len(nums) {
-			starts[i] = nums[k]
-		}
-	}
-	return starts
+	return v.nextAt(&all[partition], v.End)
 }

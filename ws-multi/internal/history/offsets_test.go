@@ -1,6 +1,7 @@
 package history
 
 import (
+	"math"
 	"slices"
 	"testing"
 
@@ -133,10 +134,47 @@ func TestJumpsAndProgress(t *testing.T) {
 	stands(t, v, 1, at("one", 5))
 }
 
+// A partition that is started again further on has a gap that nobody was told
+// of: resumes may not pass it, whatever is evicted.
+func TestStartedAgain(t *testing.T) {
+	l := testLog(1<<20, 1, 1)
+	put(l, "A", 0, 0)
+	l.Started(0, 0, 10)
+	for _, evicted := range []int{0, 1} {
+		l.options.Window = -1
+		l.Evict(0, math.MaxUint64, evicted)
+		v := l.Publish(0)
+		judge(t, v, verdict{at("one", 0), Lost}, verdict{at("one", 8), Lost}, verdict{at("one", 9), Recovered}, verdict{at("one", 10), Ahead})
+		stands(t, v, v.End, at("one", 9))
+	}
+}
+
+// What the past was called and where it broke off is let go with the past.
+func TestOldLegsAreLetGo(t *testing.T) {
+	l := testLog(1<<20, 1, 2)
+	for i := range int64(100) {
+		put(l, "A", 0, 2*i)
+		l.Lost(0, 0, 2*i+1, 2*i+1, 2*i+2, 0)
+		l.Lost(0, 1, i, i, i+1, 0) // nothing else happens there
+		if i%10 == 9 {
+			l.Remade(0, "other", 0)
+			l.Started(0, 0, 2*i+2)
+			l.Started(0, 1, i+1)
+		}
+		l.options.Window = -1
+		l.Evict(0, l.Next()-1, math.MaxInt)
+		v := l.Publish(0)
+		e := &v.events[0]
+		if n := len(e.later) + len(e.partitions[0].later) + len(e.partitions[1].later) + len(e.gaps); n > 6 {
+			t.Fatalf("%d things are remembered of [%d,%d)", n, v.First, v.End)
+		}
+	}
+}
+
 // Other servers may have found partitions that this one has not.
 func TestPartitionsNotFoundYet(t *testing.T) {
 	v := testLog(1<<20, 1, 2).Publish(0)
-	few, many := at("one", -1, -1, 4), at("one", make([]int64, 2+maxUnfound)...)
+	few, many := at("one", -1, -1, 4), at("one", make([]int64, 2+extraPartitions)...)
 	many.At[0], many.At[1] = -1, -1
 	judge(t, v, verdict{few, Ahead}, verdict{many, Ahead})
 	if _, ahead := v.Recoverable(0, few); !slices.Equal(ahead, []int32{2}) {

@@ -1,9 +1,9 @@
 package history
 
-// Reader pulls the entries of some lists in the order of their numbers, each
-// once: a merge that is entered by binary search and costs what it returns. It
-// reads what was there when the lists were added; what came since needs a new
-// Reset, for there may be new lists.
+// Reader returns the numbers of some lists in ascending order, each number once.
+// To enter a list costs a binary search, so a pull costs what it brings, however
+// much is kept. A list is read as it is when it is added: what came since needs
+// a new Reset, also because there may be new lists.
 //
 // A Reader holds numbers, no View: it may be kept over many turns, and does not
 // keep what is evicted meanwhile. Its owner compares Peek with the First of the

@@ -22,7 +22,8 @@ type View struct {
 
 // eventView is the state of one event.
 type eventView struct {
-	names      []naming // of its log, ascending by number
+	oldest     string // its log's name at First
+	later      []naming
 	partitions []partitionView
 	gapNumbers []uint64
 	gaps       []Gap // by the index of their number

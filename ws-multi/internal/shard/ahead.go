@@ -131,7 +131,7 @@ func (s *Shard) try(c *conn) {
 
 // tryAll looks at all subscribes that wait, after something was read.
 func (s *Shard) tryAll() {
-	s.triedAt = s.clock.now
+	s.triedAt, s.untried = s.clock.now, false
 	ids := s.ahead
 	s.ahead = nil
 	for _, id := range ids {

@@ -8,8 +8,8 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"strconv"
 	"strings"
-	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -38,9 +38,12 @@ type frameOf struct {
 	Sent      uint64                   `json:"sent"`
 	Merged    uint64                   `json:"merged"`
 	Event     string                   `json:"event"`
+	Partition int32 `json:"partition"`
 	From, To  int64
 	Log       string `json:"log"`
 	Conn      string `json:"conn"`
+	Expires   int64  `json:"expires"`
+	Delay     *int   `json:"reconnect_in_ms"`
 }
 
 // offset is where the message stands: event, partition, offset.
@@ -66,16 +69,7 @@ type peer struct {
 	in *bufio.Reader
 }
 
-// pair connects a client with a descriptor for a shard, over the loopback.
-func pair(tb testing.TB, receiveBuffer int) (socket.FD, *peer) {
-	tb.Helper()
-	fd, p, err := connect(receiveBuffer)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return fd, p
-}
-
+// connect connects a client with a descriptor for a shard, over the loopback.
 func connect(receiveBuffer int) (socket.FD, *peer, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -123,20 +117,32 @@ func fileConn(fd int) (net.Conn, error) {
 
 // frame sends one masked frame.
 func (p *peer) frame(op socket.Opcode, payload []byte) error {
-	b := []byte{0x80 | byte(op)}
+	_, err := p.Write(masked(nil, op, payload))
+	return err
+}
+
+// masked appends one whole frame of a client.
+func masked(b []byte, op socket.Opcode, payload []byte) []byte {
+	return maskedPiece(b, 0x80|byte(op), payload)
+}
+
+// maskedPiece is masked with a first byte of any kind.
+func maskedPiece(b []byte, first byte, payload []byte) []byte {
+	b = append(b, first)
 	switch n := len(payload); {
 	case n < 126:
 		b = append(b, 0x80|byte(n))
-	default:
+	case n < 1<<16:
 		b = binary.BigEndian.AppendUint16(append(b, 0x80|126), uint16(n))
+	default:
+		b = binary.BigEndian.AppendUint64(append(b, 0x80|127), uint64(n))
 	}
 	mask := [4]byte{1, 2, 3, 4}
 	b = append(b, mask[:]...)
 	for i, c := range payload {
 		b = append(b, c^mask[i%4])
 	}
-	_, err := p.Write(b)
-	return err
+	return b
 }
 
 func (p *peer) say(format string, args ...any) error {
@@ -147,39 +153,54 @@ func (p *peer) say(format string, args ...any) error {
 func (p *peer) hear(within time.Duration) (*frameOf, error) {
 	_ = p.SetReadDeadline(time.Now().Add(within))
 	for {
-		var head [2]byte
-		if _, err := io.ReadFull(p.in, head[:]); err != nil {
+		f, err := readFrame(p.in)
+		if err != nil {
 			return nil, err
 		}
-		n := uint64(head[1])
-		var long [8]byte
-		switch n {
-		case 126:
-			if _, err := io.ReadFull(p.in, long[6:]); err != nil {
-				return nil, err
-			}
-			n = binary.BigEndian.Uint64(long[:])
-		case 127:
-			if _, err := io.ReadFull(p.in, long[:]); err != nil {
-				return nil, err
-			}
-			n = binary.BigEndian.Uint64(long[:])
+		if f.op != socket.OpPing {
+			return f, nil
 		}
-		f := &frameOf{op: socket.Opcode(head[0] & 15), payload: make([]byte, n)}
-		if _, err := io.ReadFull(p.in, f.payload); err != nil {
+		if err := p.frame(socket.OpPong, f.payload); err != nil {
 			return nil, err
 		}
-		switch f.op {
-		case socket.OpPing:
-			if err := p.frame(socket.OpPong, f.payload); err != nil {
-				return nil, err
-			}
-			continue
-		case socket.OpText:
-			if err := json.Unmarshal(f.payload, f); err != nil {
-				return nil, fmt.Errorf("%w: %s", err, f.payload)
-			}
-		}
-		return f, nil
 	}
 }
+
+// readFrame reads one frame of the server.
+func readFrame(in io.Reader) (*frameOf, error) {
+	var head [2]byte
+	if _, err := io.ReadFull(in, head[:]); err != nil {
+		return nil, err
+	}
+	n := uint64(head[1])
+	var long [8]byte
+	switch n {
+	case 126:
+		if _, err := io.ReadFull(in, long[6:]); err != nil {
+			return nil, err
+		}
+		n = binary.BigEndian.Uint64(long[:])
+	case 127:
+		if _, err := io.ReadFull(in, long[:]); err != nil {
+			return nil, err
+		}
+		n = binary.BigEndian.Uint64(long[:])
+	}
+	f := &frameOf{op: socket.Opcode(head[0] & 15), payload: make([]byte, n)}
+	if _, err := io.ReadFull(in, f.payload); err != nil {
+		return nil, err
+	}
+	if f.op == socket.OpText {
+		if err := json.Unmarshal(f.payload, f); err != nil {
+			return nil, fmt.Errorf("%w: %s", err, f.payload)
+		}
+	}
+	return f, nil
+}
+
+// saying appends a text frame of a client.
+func saying(b []byte, format string, args ...any) []byte {
+	return masked(b, socket.OpText, fmt.Appendf(nil, format, args...))
+}
+
+func itoa(n int) string { return strconv.Itoa(n) }

@@ -1,6 +1,9 @@
 package shard
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // clock is a shard's time in ms. It goes with the machine's monotonic clock, but
 // a step longer than a second counts as one second: when the process was stopped, or a
@@ -11,12 +14,20 @@ type clock struct {
 	read time.Time
 	rest time.Duration // of a ms
 
-	// The last step that was cut, on the process's clock, and by how much: what
-	// was read from Kafka before it is younger by that.
-	cutAt, cut int64
+	// The last steps that were cut: what was read from Kafka before one is
+	// younger by that.
+	cuts []cut
 }
 
-const longestStep = time.Second
+// cut is when a step was cut, on the process's clock, and by how much.
+type cut struct{ at, by int64 }
+
+const (
+	longestStep = time.Second
+	// maxCuts are kept. Each was a step of a second: what was read before all of
+	// them is older than a minute in any case.
+	maxCuts = 64
+)
 
 func newClock() clock { return clock{now: time.Minute.Milliseconds(), read: time.Now()} }
 
@@ -25,7 +36,10 @@ func (c *clock) step() time.Time {
 	t := time.Now()
 	d := t.Sub(c.read)
 	if d > longestStep {
-		c.cutAt, c.cut = Since(t), (d - longestStep).Milliseconds()
+		if len(c.cuts) == maxCuts {
+			c.cuts = slices.Delete(c.cuts, 0, 1)
+		}
+		c.cuts = append(c.cuts, cut{at: Since(t), by: (d - longestStep).Milliseconds()})
 		d = longestStep
 	}
 	d += c.rest
@@ -39,8 +53,8 @@ func (c *clock) step() time.Time {
 // far as this shard had the chance to do something about it.
 func (c *clock) age(readAt int64) int64 {
 	age := Since(c.read) - readAt
-	if readAt < c.cutAt {
-		age -= c.cut
+	for i := len(c.cuts) - 1; i >= 0 && readAt < c.cuts[i].at; i-- {
+		age -= c.cuts[i].by
 	}
 	return age
 }

@@ -176,8 +176,10 @@ func (s *Shard) release(c *conn) {
 	s.free = append(s.free, slot)
 	s.held--
 	s.assigned.Add(-1)
-	if s.held == 0 && s.emptied != nil {
-		close(s.emptied)
+	if s.held == 0 {
+		for _, empty := range s.emptied {
+			close(empty)
+		}
 		s.emptied = nil
 	}
 }

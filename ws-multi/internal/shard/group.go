@@ -123,7 +123,7 @@ func (g *Group) Emptied() <-chan struct{} {
 				close(empty)
 				return
 			}
-			s.emptied = empty
+			s.emptied = append(s.emptied, empty)
 		})
 	}
 	go func() {

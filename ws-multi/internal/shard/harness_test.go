@@ -21,15 +21,14 @@ func osFile(fd int) *os.File { return os.NewFile(uintptr(fd), "client") }
 // world is a group of shards and the writer of their history.
 type world struct {
 	testing.TB
-	log    *history.Log
+	*source
 	group  *Group
 	places atomic.Int64 // held
-	next   map[string]int64
 }
 
-type place struct{ w *world }
+type place struct{ held *atomic.Int64 }
 
-func (p place) Release() { p.w.places.Add(-1) }
+func (p place) Release() { p.held.Add(-1) }
 
 var testEvents = []string{"trade", "book"}
 
@@ -44,25 +43,10 @@ func testOptions() Options {
 	}
 }
 
-// newWorld runs n shards until the test ends. Every event has two partitions
-// that begin at offset 0.
+// newWorld runs n shards until the test ends.
 func newWorld(tb testing.TB, n int, o Options, limits history.Options) *world {
 	tb.Helper()
-	limits.Events = o.Events
-	if limits.Bytes == 0 {
-		limits.Bytes = 64 << 20
-	}
-	if limits.Window == 0 {
-		limits.Window = 3600_000
-	}
-	w := &world{TB: tb, log: history.New(limits), next: make(map[string]int64)}
-	for e := range o.Events {
-		w.log.Opened(e, "log-"+o.Events[e])
-		for p := range int32(2) {
-			w.log.Started(e, p, 0)
-		}
-	}
-	w.log.Publish(0)
+	w := &world{TB: tb, source: newSource(o.Events, limits)}
 	g, err := NewGroup(n, w.log, o)
 	if err != nil {
 		tb.Fatal(err)
@@ -87,17 +71,6 @@ func newWorld(tb testing.TB, n int, o Options, limits history.Options) *world {
 func (w *world) record(symbol string, event int, partition int32, value string) {
 	w.write(symbol, event, partition, value)
 	w.publish()
-}
-
-func (w *world) write(symbol string, event int, partition int32, value string) int64 {
-	key := fmt.Sprintf("%d/%d", event, partition)
-	offset := w.next[key]
-	w.next[key]++
-	w.log.Append(&history.Record{
-		Event: event, Partition: partition, Offset: offset, Timestamp: time.Now().UnixMilli(),
-		Symbol: []byte(symbol), Value: []byte(value),
-	}, Since(time.Now()))
-	return offset
 }
 
 func (w *world) publish() {
@@ -128,7 +101,7 @@ func (w *world) tryJoin(receiveBuffer int, who *auth.Identity) (*peer, error) {
 		return nil, err
 	}
 	w.places.Add(1)
-	w.group.Take(&Arrival{FD: fd, Identity: who, Place: place{w}, ID: ulid.Make()})
+	w.group.Take(&Arrival{FD: fd, Identity: who, Place: place{&w.places}, ID: ulid.Make()})
 	return p, nil
 }
 

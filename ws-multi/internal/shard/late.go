@@ -121,12 +121,12 @@ func (s *Shard) renderWanted(o *output, c *conn) bool {
 		switch e := s.view.Entry(n); {
 		case e.Kind == gapEntry:
 			s.gap(o, c, n)
+		case s.merges[e.Event] && !l.replay.asked(n) && s.view.Superseded(n):
+			o.passed++
+			passed++
 		case l.replay.brings(n, int(e.Event)):
 			s.message(o, aReplayed, n)
 			o.replayed++
-		case s.merges[e.Event] && s.view.Superseded(n):
-			o.passed++
-			passed++
 		default:
 			s.message(o, aMessage, n)
 		}

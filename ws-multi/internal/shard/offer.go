@@ -22,9 +22,10 @@ const (
 func (s *Shard) load() {
 	if v := s.log.View(); v != s.view {
 		s.view = v
-		if len(s.ahead) > 0 && s.clock.now-s.triedAt >= aheadEvery {
-			s.tryAll()
-		}
+		s.untried = len(s.ahead) > 0
+	}
+	if s.untried && s.clock.now >= s.triedAt+aheadEvery {
+		s.tryAll()
 	}
 }
 

@@ -105,11 +105,14 @@ func (s *Shard) send(c *conn) bool {
 	if i < len(o.frames) {
 		end = o.frames[i].start
 	}
-	for ; i < len(o.frames); i++ {
-		if f := &o.frames[i]; f.kind.data() {
-			s.merged(c, f.passed) // they stay passed over
-			pos, first = f.n, f.n
+	for unsent := o.frames[i:]; len(unsent) > 0; unsent = unsent[1:] {
+		s.merged(c, unsent[0].passed) // what was passed over stays so, up to here
+		if unsent[0].kind.data() {
+			pos, first = unsent[0].n, unsent[0].n
 			break
+		}
+		if len(unsent) == 1 {
+			s.merged(c, o.passed)
 		}
 	}
 	s.fallBehind(c)

@@ -65,6 +65,10 @@ func (r *replay) brings(n uint64, event int) bool {
 	return r != nil && n < r.bound && (len(r.newest) > 0 || r.of(event) != nil)
 }
 
+// asked reports whether the message n is one of the newest that last asked for:
+// those are never passed over.
+func (r *replay) asked(n uint64) bool { return r != nil && n < r.bound && len(r.newest) > 0 }
+
 // replayFrom moves a late connection back to the cursor of its subscribe, for
 // the events found recoverable.
 func (s *Shard) replayFrom(c *conn, cmd *wire.Command, found []resumed) {

@@ -104,10 +104,11 @@ type Shard struct {
 
 	ahead     []ident // with a subscribe that waits for its cursor
 	triedAt   int64   // when they were looked at
+	untried   bool    // more was read since
 	asking    chan struct{}
 	pacers    []*pacer
 	drain     *pacer
-	emptied   chan struct{}
+	emptied   []chan struct{} // to be closed when nobody is left
 	wheel     wheel
 	flushAt   int64 // when a flush interval ends; 0: none runs
 	flushing  bool  // it has ended, and all who are marked are served

@@ -105,6 +105,9 @@ func (s *Shard) sleepUntil() time.Time {
 	if s.flushAt != 0 {
 		at = min(at, s.flushAt)
 	}
+	if s.untried {
+		at = min(at, s.triedAt+aheadEvery)
+	}
 	if len(s.pacers) > 0 {
 		at = min(at, s.clock.now+paceEvery)
 	}
