@@ -108,6 +108,18 @@ func TestRotation(t *testing.T) {
 	}
 }
 
+// A forged token of a known key is bad, and no reason to ask the issuer.
+func TestForgeryCausesNoFetch(t *testing.T) {
+	withKeys(t, func(e *endpoint) { e.serves(onlyEC(t, "1")) }, func(t *testing.T, e *endpoint, v *Verifier) {
+		time.Sleep(keysSettled)
+		judged(t, v, ecToken(t, signers.ec2, "1"), ErrInvalid, ErrInvalid)
+		judged(t, v, "nonsense", ErrInvalid, ErrInvalid)
+		if n := e.asked.Load(); n != 1 {
+			t.Errorf("fetched %d times, want 1", n)
+		}
+	})
+}
+
 func TestWithdrawnKeyEndsWithTheNextFetch(t *testing.T) {
 	withKeys(t, func(e *endpoint) { e.serves(onlyEC(t, "1")) }, func(t *testing.T, e *endpoint, v *Verifier) {
 		token := signed(t, jwt.SigningMethodES256, signers.ec, "1", grant(jwt.MapClaims{"exp": time.Now().Add(24 * time.Hour).Unix()}))

@@ -140,7 +140,7 @@ func TestBadAllowedOrigins(t *testing.T) {
 	for _, bad := range []string{
 		"", "*", "app.test", "app.test:8080", "https://", "https://*.app.test", "https://app.test/", "https://app.test/x", "https://a b.test",
 		"https://u@app.test", "https://app.test:0", "https://app.test:65536", "https://app.test:+1", "https://app.test:http", "https://ä.test",
-		"https://.app.test", "https://app..test", "https://[::1", "https://[1.2.3.4]", "https://[fe80::1%25en0]", "https:app.test", "NULL", "https://app.test,https://b.test",
+		"https://:8443", "https://.app.test", "https://app..test", "https://[::1", "https://[1.2.3.4]", "https://[fe80::1%25en0]", "https:app.test", "NULL", "https://app.test,https://b.test",
 	} {
 		if _, err := NewOrigins([]string{"https://fine.test", bad}, false); err == nil || !strings.Contains(err.Error(), "https://example.com") {
 			t.Errorf("%q: %v", bad, err)

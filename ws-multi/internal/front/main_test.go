@@ -83,12 +83,14 @@ func open(t *testing.T, l guard.Limits, change func(*Options)) *world {
 	return w
 }
 
+// take notes an arrival before it greets it: who has read the welcome may rely on
+// its being noted.
 func (w *world) take(a Arrival) {
+	w.mu.Lock()
+	w.arrivals = append(w.arrivals, a)
+	w.mu.Unlock()
 	text := []byte(`{"type":"welcome"}`)
 	_, _ = a.FD.Send(append([]byte{0x81, byte(len(text))}, text...))
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.arrivals = append(w.arrivals, a)
 }
 
 func (w *world) taken() []Arrival {
