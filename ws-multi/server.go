@@ -185,28 +185,32 @@ func (s *server) unready() error {
 	return s.notReady()
 }
 
+// health is what load balancers get. It only reads what the parts published.
 func (s *server) health() front.Health {
-	h := front.Health{Status: "ok", Healthy: true}
-	if err := s.unready(); err != nil {
-		h.Status, h.Healthy, h.Reason = "not_ready", false, err.Error()
+	h := front.Health{Status: front.StatusOK}
+	err := s.unready()
+	switch {
+	case err == nil:
+		h.Healthy = true
+	case s.isDraining():
+		h.Status, h.Reason = front.StatusDraining, err.Error()
+	default:
+		h.Status, h.Reason = front.StatusNotReady, err.Error()
 	}
-	if s.isDraining() {
-		h.Status = "draining"
+	checks := &h.Checks
+	checks.Capacity.Max = s.cfg.MaxConnections
+	for _, shard := range s.shards.Snapshots() {
+		checks.Capacity.Current += shard.Connections
 	}
-	open := 0
-	for _, snapshot := range s.shards.Snapshots() {
-		open += snapshot.Connections
+	usage := s.guard.Snapshot()
+	checks.CPU.Percentage = percent(usage.CPURatio)
+	if usage.MemoryLimit > 0 {
+		checks.Memory.Percentage = percent(float64(usage.MemoryUsed()) / float64(usage.MemoryLimit))
 	}
-	h.Checks.Capacity = front.Capacity{Current: open, Max: s.cfg.MaxConnections}
-	g := s.guard.Snapshot()
-	h.Checks.CPU.Percentage = percent(g.CPURatio)
-	if g.MemoryLimit > 0 {
-		h.Checks.Memory.Percentage = percent(float64(g.MemoryUsed()) / float64(g.MemoryLimit))
-	}
-	k := s.consumer.Stats()
-	h.Checks.Kafka = front.Kafka{Connected: k.Up, Paused: k.Paused}
-	for _, event := range k.Events {
-		h.Checks.Kafka.Lag += event.Lag
+	read := s.consumer.Stats()
+	checks.Kafka.Connected, checks.Kafka.Paused = read.Up, read.Paused
+	for i := range read.Events {
+		checks.Kafka.Lag += read.Events[i].Lag
 	}
 	return h
 }

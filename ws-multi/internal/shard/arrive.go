@@ -46,7 +46,7 @@ func (s *Shard) arrive(a *Arrival) {
 	}
 	s.watchToken(c)
 	if s.drain != nil {
-		s.warn(c, s.drain)
+		s.departLate(c)
 	}
 }
 

@@ -38,7 +38,7 @@ type frameOf struct {
 	Sent      uint64                   `json:"sent"`
 	Merged    uint64                   `json:"merged"`
 	Event     string                   `json:"event"`
-	Partition int32 `json:"partition"`
+	Partition int32                    `json:"partition"`
 	From, To  int64
 	Log       string `json:"log"`
 	Conn      string `json:"conn"`

@@ -1,132 +1,146 @@
 package shard
 
 import (
+	"cmp"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/adred-codev/ws_poc/ws-multi/internal/kit/wire"
 )
 
-// pacer closes connections of one shard one after the other: at a rate, or
-// evenly over what is left of a time.
-type pacer struct {
-	ids    []ident
-	next   int
-	rate   float64 // closes a ms; 0: over the time until
-	until  int64
-	by     int64   // when those whose pending is not sent by then are closed all the same
-	credit float64 // closes that are due
-	at     int64   // when that was reckoned
+// exodus is connections of a shard that are told to go. Each has a time of its
+// own at which it is closed, so that those who come back elsewhere do not come all at
+// once.
+type exodus struct {
 	code   wire.CloseCode
 	notice wire.NoticeCode
 	reason string
+
+	queue []departure // ascending
+	end   int64       // by then all are closed, but for those with something pending
+	by    int64       // and by then those
 }
 
-// maxReconnectDelay spreads the reconnects of those who are closed together, ms.
+// departure is when, on the shard's clock, a connection is to be closed.
+type departure struct {
+	at int64
+	id ident
+}
+
+// maxReconnectDelay is told to clients at most: how long to wait before they come
+// back, ms (protocol.md, section 6).
 const maxReconnectDelay = 1000
 
-// beginDrain sends everybody away over spread, also who comes later; who was not
-// sent all that is pending after timeout is closed all the same.
+// beginDrain has everybody go, evenly over spread, and who comes later within the
+// same time. Who was not sent all that is pending after timeout is closed all the same.
 func (s *Shard) beginDrain(spread, timeout time.Duration) {
-	now := s.clock.now
-	s.pacers = nil // a rebalance is overtaken
 	for _, c := range s.conns {
 		if c != nil {
-			c.flags &^= leaving
+			c.flags &^= leaving // a rebalance is overtaken
 		}
 	}
-	s.drain = &pacer{
-		until: now + spread.Milliseconds(), by: now + timeout.Milliseconds(), credit: 1,
+	now := s.clock.now
+	s.drain = &exodus{
 		code: wire.CloseDrain, notice: wire.NoticeDrain, reason: "server drains",
+		end: now + spread.Milliseconds(), by: now + timeout.Milliseconds(),
 	}
-	s.pace(s.drain, s.pick(s.held))
+	s.leaving = []*exodus{s.drain}
+	s.sendAway(s.drain, s.pick(s.held))
 }
 
-// beginRebalance tells n connections, chosen at random, that they move, and
-// closes them at rate a second. It returns how many it chose.
+// beginRebalance has n connections go, chosen at random, rate a second; each is
+// given within for what is pending. It returns how many it chose.
 func (s *Shard) beginRebalance(n int, rate float64, within time.Duration) int {
-	ids := s.pick(n)
-	if len(ids) == 0 {
-		return 0
+	chosen := s.pick(n)
+	if len(chosen) > 0 {
+		end := s.clock.now + int64(float64(len(chosen))/rate*1000)
+		e := &exodus{
+			code: wire.CloseRebalance, notice: wire.NoticeRebalance, reason: "rebalance",
+			end: end, by: end + within.Milliseconds(),
+		}
+		s.leaving = append(s.leaving, e)
+		s.sendAway(e, chosen)
 	}
-	last := int64(float64(len(ids)) / rate * 1000)
-	s.pace(&pacer{
-		rate: rate / 1000, by: s.clock.now + last + within.Milliseconds(),
-		code: wire.CloseRebalance, notice: wire.NoticeRebalance, reason: "rebalance",
-	}, ids)
-	return len(ids)
+	return len(chosen)
 }
 
 // stayers counts those whom pick may choose.
 func (s *Shard) stayers() int {
 	n := 0
-	for _, c := range s.conns {
-		if c != nil && c.closing == open && !c.has(leaving) {
-			n++
-		}
+	for range s.staying {
+		n++
 	}
 	return n
 }
 
-// pick chooses up to n of the connections that nobody is closing yet.
-func (s *Shard) pick(n int) []ident {
-	ids := make([]ident, 0, s.held)
+// staying yields the connections that nobody is closing yet.
+func (s *Shard) staying(yield func(*conn) bool) {
 	for _, c := range s.conns {
-		if c != nil && c.closing == open && !c.has(leaving) {
-			ids = append(ids, c.id)
+		if c != nil && c.closing == open && !c.has(leaving) && !yield(c) {
+			return
 		}
 	}
-	rand.Shuffle(len(ids), func(i, j int) { ids[i], ids[j] = ids[j], ids[i] })
-	return ids[:min(n, len(ids))]
 }
 
-func (s *Shard) pace(p *pacer, ids []ident) {
-	p.at = s.clock.now
-	s.pacers = append(s.pacers, p)
-	for _, id := range ids {
-		s.warn(s.conns[id.slot()], p)
+// pick chooses up to n of those who stay.
+func (s *Shard) pick(n int) []*conn {
+	all := make([]*conn, 0, s.held)
+	for c := range s.staying {
+		all = append(all, c)
+	}
+	rand.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+	return all[:min(n, len(all))]
+}
+
+// sendAway spreads connections evenly over the time of an exodus.
+func (s *Shard) sendAway(e *exodus, all []*conn) {
+	now := s.clock.now
+	for i, c := range all {
+		s.depart(e, c, now+(e.end-now)*int64(i)/int64(len(all)))
 	}
 }
 
-// warn tells a connection that it will be closed, with a delay of its own for
-// coming back, and puts it behind the others of the pacer.
-func (s *Shard) warn(c *conn, p *pacer) {
+// departLate has one go who came during a drain.
+func (s *Shard) departLate(c *conn) {
+	left := max(s.drain.end-s.clock.now, 0)
+	s.depart(s.drain, c, s.clock.now+rand.Int64N(left+1))
+}
+
+// depart tells a connection that it is closed at a time, and how long to wait then.
+func (s *Shard) depart(e *exodus, c *conn, at int64) {
 	c.flags |= leaving
-	p.ids = append(p.ids, c.id)
-	m := wire.Notice{Code: p.notice, ReconnectInMS: rand.Int64N(maxReconnectDelay + 1)}
+	i, _ := slices.BinarySearchFunc(e.queue, at, func(d departure, at int64) int { return cmp.Compare(d.at, at) })
+	for i < len(e.queue) && e.queue[i].at == at {
+		i++
+	}
+	e.queue = slices.Insert(e.queue, i, departure{at: at, id: c.id})
+	m := wire.Notice{Code: e.notice, ReconnectInMS: rand.Int64N(maxReconnectDelay + 1)}
 	s.announce(c, m.Append(nil))
 }
 
-// closePaced closes those whose turn has come.
-func (s *Shard) closePaced() {
-	kept := s.pacers[:0]
-	for _, p := range s.pacers {
-		p.reckon(s.clock.now)
-		for ; p.credit >= 1 && p.next < len(p.ids); p.next++ {
-			p.credit--
-			if c := s.get(p.ids[p.next]); c != nil {
-				s.closeAfter(c, p.code, p.reason, time.Duration(max(p.by-s.clock.now, 0))*time.Millisecond)
+// closeLeaving closes those whose time has come.
+func (s *Shard) closeLeaving() {
+	for _, e := range s.leaving {
+		gone := 0
+		for gone < len(e.queue) && e.queue[gone].at <= s.clock.now {
+			if c := s.get(e.queue[gone].id); c != nil {
+				s.closeAfter(c, e.code, e.reason, time.Duration(max(e.by-s.clock.now, 0))*time.Millisecond)
 			}
+			gone++
 		}
-		if p.next < len(p.ids) || p == s.drain {
-			kept = append(kept, p)
-		}
+		e.queue = e.queue[gone:]
 	}
-	s.pacers = kept
+	s.leaving = slices.DeleteFunc(s.leaving, func(e *exodus) bool { return len(e.queue) == 0 && e != s.drain })
 }
 
-// reckon finds how many closes are due. Those who come late share what is left
-// of the time.
-func (p *pacer) reckon(now int64) {
-	passed, left := float64(now-p.at), float64(p.until-p.at)
-	p.at = now
-	waiting := float64(len(p.ids) - p.next)
-	switch {
-	case p.rate > 0:
-		p.credit = min(p.credit+passed*p.rate, max(waiting, 1))
-	case passed >= left:
-		p.credit = waiting
-	default:
-		p.credit += (waiting - p.credit) * passed / left
+// nextLeaving is when the next is to be closed; the end of time if nobody is.
+func (s *Shard) nextLeaving() int64 {
+	next := never
+	for _, e := range s.leaving {
+		if len(e.queue) > 0 {
+			next = min(next, e.queue[0].at)
+		}
 	}
+	return next
 }

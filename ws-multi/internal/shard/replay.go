@@ -118,18 +118,24 @@ func (s *Shard) standing(r *replay, event int, at uint64) wire.Position {
 	if e == nil {
 		return s.view.Position(event, max(at, r.floor))
 	}
-	pos := s.view.Position(event, at)
-	if at < r.bound {
-		// Further back the log may have had another name, and its partitions
-		// may not have been known.
-		pos.Log = e.log
-		for len(pos.At) < e.count {
-			pos.At = append(pos.At, -1)
+	return e.standing(s.view.Position(event, at), at, at < r.bound)
+}
+
+// standing is the entry of a resumed event, of which the history says that one
+// stands at pos. Before the bound the log may have had another name, and its
+// partitions may not have been known: there they are as they were when the resume
+// was judged.
+func (e *resumed) standing(pos wire.Position, at uint64, before bool) wire.Position {
+	if before {
+		known := pos.At
+		pos = wire.Position{Log: e.log, At: make([]int64, e.count)}
+		for p := range pos.At {
+			pos.At[p] = -1
 		}
-		pos.At = pos.At[:e.count]
+		copy(pos.At, known)
 	}
-	for p, start := range e.starts {
-		if at <= start && p < len(pos.At) {
+	for p := range min(len(pos.At), len(e.starts)) {
+		if e.starts[p] >= at { // the stream has not come past the client's own
 			pos.At[p] = e.own.Last(int32(p))
 		}
 	}

@@ -106,8 +106,8 @@ type Shard struct {
 	triedAt   int64   // when they were looked at
 	untried   bool    // more was read since
 	asking    chan struct{}
-	pacers    []*pacer
-	drain     *pacer
+	leaving   []*exodus
+	drain     *exodus         // of them; nil: there is no drain
 	emptied   []chan struct{} // to be closed when nobody is left
 	wheel     wheel
 	flushAt   int64 // when a flush interval ends; 0: none runs

@@ -3,7 +3,6 @@ package shard
 import (
 	"maps"
 	"slices"
-	"sort"
 	"time"
 
 	"github.com/adred-codev/ws_poc/ws-multi/internal/kit/metric"
@@ -30,33 +29,33 @@ type Snapshot struct {
 	Lag     int // records published and not yet offered to all its connections
 }
 
-// Counters count since the start.
+// Counters only grow.
 type Counters struct {
-	Opened      uint64
-	Sent        uint64
-	BytesSent   uint64
-	Merged      uint64
-	Replayed    uint64
-	Recovered   uint64
-	LostResumes uint64
+	Opened                 uint64 // connections
+	Sent, Merged, Replayed uint64 // data messages; those passed over for a newer one; of Sent, those of replays
+	BytesSent              uint64
+	Recovered, LostResumes uint64 // subscribes with a cursor: nothing lost, or some event
 }
 
-// CommandResult is a command's type and what became of it.
+// CommandResult is a command by its type and what became of it, both as in
+// ws_commands_total.
 type CommandResult struct{ Type, Result string }
 
-// Histogram counts observations by the bounds of its metric.
+// Histogram has, for each bound of its metric, how many observations were at most
+// that and above the bound before; and one count more for those above all.
 type Histogram struct {
 	Bounds []float64
-	Counts []uint64 // one more than the bounds
-	Sum    float64
+	Counts []uint64
+	Sum    float64 // of all observations
 }
 
 func newHistogram(bounds []float64) Histogram {
-	return Histogram{Bounds: bounds, Counts: make([]uint64, len(bounds)+1)}
+	return Histogram{Counts: make([]uint64, 1+len(bounds)), Bounds: bounds}
 }
 
 func (h *Histogram) observe(v float64) {
-	h.Counts[sort.SearchFloat64s(h.Bounds, v)]++
+	i, _ := slices.BinarySearch(h.Bounds, v)
+	h.Counts[i]++
 	h.Sum += v
 }
 

@@ -31,6 +31,13 @@ type stepped struct {
 func newStepped(tb testing.TB, o Options, limits history.Options) *stepped {
 	tb.Helper()
 	w := &stepped{TB: tb, source: newSource(o.Events, limits)}
+	w.build(o)
+	return w
+}
+
+func (w *stepped) build(o Options) {
+	w.Helper()
+	tb := w.TB
 	var err error
 	if w.Shard, err = newShard(0, w.source.log, &o, make(chan struct{}, 1)); err != nil {
 		tb.Fatal(err)
@@ -47,7 +54,6 @@ func newStepped(tb testing.TB, o Options, limits history.Options) *stepped {
 			tb.Errorf("%d places were not given back", n)
 		}
 	})
-	return w
 }
 
 // run takes turns until there is nothing more to do.
@@ -74,6 +80,18 @@ func (w *stepped) show() {
 func (w *stepped) record(symbol string, event int, partition int32, value string) {
 	w.write(symbol, event, partition, value)
 	w.show()
+}
+
+// released waits, in real time, until so many connections are left.
+func (w *stepped) released(left int) {
+	w.Helper()
+	for range patience {
+		if w.run(); w.held == left {
+			return
+		}
+		_, _ = unix.Poll(nil, 5)
+	}
+	w.Fatalf("%d connections are held instead of %d", w.held, left)
 }
 
 // mate is the client of a stepped shard.

@@ -41,7 +41,7 @@ func (s *Shard) turn() bool {
 	more = s.react() || more
 	more = s.receiveUnread() || more
 	s.takeIn()
-	s.closePaced()
+	s.closeLeaving()
 	s.wheel.turn(s.clock.now, func(a appointment) {
 		if c := s.get(a.id); c != nil && c.wakeAt == a.at {
 			c.wakeAt = 0
@@ -92,28 +92,22 @@ func (s *Shard) flushDue() bool {
 	return s.flushing
 }
 
-// paceEvery is how finely closes are spread, ms.
-const paceEvery = 5
+// never is a time of the shard's clock that does not come.
+const never = int64(1) << 62
 
 // sleepUntil is when there is something to do though nobody says so.
 func (s *Shard) sleepUntil() time.Time {
-	next := s.published.Add(time.Second)
-	at := int64(none >> 1)
+	at := s.nextLeaving()
 	if s.held > 0 {
-		at = s.wheel.next()
+		at = min(at, s.wheel.next())
 	}
 	if s.flushAt != 0 {
 		at = min(at, s.flushAt)
 	}
-	if s.untried {
-		at = min(at, s.triedAt+aheadEvery)
-	}
-	if len(s.pacers) > 0 {
-		at = min(at, s.clock.now+paceEvery)
-	}
-	if at != int64(none>>1) {
+	next := s.published.Add(time.Second)
+	if at != never {
 		if t := s.clock.read.Add(time.Duration(at-s.clock.now) * time.Millisecond); t.Before(next) {
-			next = t
+			return t
 		}
 	}
 	return next
