@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"sync"
 	"time"
 
@@ -146,7 +147,8 @@ func (c *conn) serve(l *loop) bool {
 // read reads frames from b until the socket is full.
 func (c *conn) read(b []byte) int {
 	n, err := c.frames.Take(b, messageLimit, c)
-	if v, ok := err.(*socket.Violation); ok {
+	var v *socket.Violation
+	if errors.As(err, &v) {
 		c.end(v.Code, v.Reason)
 	}
 	return n

@@ -14,42 +14,47 @@ import (
 	"os"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/adred-codev/ws_poc/ws-multi/internal/socket"
 )
+
+// handshake bounds each of its two halves, the request and the response.
+const handshake = 5 * time.Second
 
 func main() {
 	addr := flag.String("addr", "127.0.0.1:9001", "host and port to listen on")
 	flag.Parse()
-	if err := run(*addr); err != nil {
-		fmt.Fprintln(os.Stderr, "echo:", err)
-		os.Exit(1)
-	}
+	fmt.Fprintln(os.Stderr, "echo:", serve(context.Background(), *addr))
+	os.Exit(1) // it serves until it is killed
 }
 
-func run(addr string) error {
-	l, err := socket.Listen(context.Background(), addr, socket.Options{StallTimeout: 10 * time.Second, HalfOpen: 100})
-	if err != nil {
-		return err
-	}
+// serve echoes until something fails.
+func serve(ctx context.Context, addr string) error {
 	loop, err := newLoop()
 	if err != nil {
 		return err
 	}
-	upgrader := socket.NewUpgrader(5 * time.Second)
-	server := http.Server{
-		ReadHeaderTimeout: 5 * time.Second,
-		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			fd, err := upgrader.Upgrade(w, r)
-			if err != nil {
-				slog.Warn("handshake failed", "error", err)
-				return
-			}
-			loop.take(fd)
-		}),
+	listener, err := socket.Listen(ctx, addr, socket.Options{StallTimeout: 2 * handshake, HalfOpen: 100})
+	if err != nil {
+		return err
 	}
-	ended := make(chan error, 2)
-	go func() { ended <- loop.run() }()
-	go func() { ended <- server.Serve(l) }()
-	fmt.Println("listening on", l.Addr())
-	return <-ended
+	fmt.Println("listening on", listener.Addr())
+	server := http.Server{Handler: upgrade(loop), ReadHeaderTimeout: handshake}
+	both, ctx := errgroup.WithContext(ctx)
+	both.Go(loop.run)
+	both.Go(func() error { return server.Serve(listener) })
+	<-ctx.Done()
+	return context.Cause(ctx)
+}
+
+func upgrade(to *loop) http.Handler {
+	upgrader := socket.NewUpgrader(handshake)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if fd, err := upgrader.Upgrade(w, r); err != nil {
+			slog.Warn("handshake failed", "error", err)
+		} else {
+			to.take(fd)
+		}
+	})
 }

@@ -184,6 +184,12 @@ func latency(b *testing.B, rate int) {
 	}
 	cancel()
 	<-ended
+	best := time.Hour // on a busy machine the only one that says something
+	for window := range slices.Chunk(took, max(1, len(took)/20)) {
+		sorted := slices.Sorted(slices.Values(window))
+		best = min(best, sorted[len(sorted)/2])
+	}
+	b.ReportMetric(float64(best)/1e6, "best-p50-ms")
 	slices.Sort(took)
 	b.ReportMetric(float64(took[len(took)/2])/1e6, "p50-ms")
 	b.ReportMetric(float64(took[len(took)*99/100])/1e6, "p99-ms")

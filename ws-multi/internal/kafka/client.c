@@ -84,6 +84,7 @@ static void give_back(client_t *c) {
 		rd_kafka_event_destroy(c->events[i].holder);
 	}
 	c->count = 0;
+	c->bytes = 0;
 }
 
 // read_record takes the record of a fetch event; protocol.md section 1 says what
@@ -125,13 +126,13 @@ static int read_fault(event_t *e) {
 
 static void take_from(client_t *c, rd_kafka_queue_t *queue, int max) {
 	rd_kafka_event_t *holder;
-	while (c->count < max && (holder = rd_kafka_queue_poll(queue, 0))) {
+	while (c->count < max && c->bytes < RUN_BYTES && (holder = rd_kafka_queue_poll(queue, 0))) {
 		event_t *e = &c->events[c->count];
 		int type = rd_kafka_event_type(holder);
 		memset(e, 0, sizeof *e);
 		e->holder = holder;
 		if (type == RD_KAFKA_EVENT_FETCH ? read_record(e) : type == RD_KAFKA_EVENT_ERROR && read_fault(e))
-			c->count++;
+			c->bytes += e->value_bytes, c->count++;
 		else
 			rd_kafka_event_destroy(holder);
 	}
@@ -142,6 +143,7 @@ int client_take(client_t *c, int max, int records) {
 	take_from(c, c->general, max);
 	if (records)
 		take_from(c, c->fetched, max);
+	c->more = c->count >= max || c->bytes >= RUN_BYTES;
 	return c->count;
 }
 

@@ -46,10 +46,10 @@ type event struct {
 
 // client is what reading needs of librdkafka. One goroutine uses it.
 type client interface {
-	// take gives what is ready, at most max events, without waiting; without
-	// records only what belongs to no partition. Fewer than max: there is no
-	// more, and the alarm rings for the next.
-	take(max int, records bool) []event
+	// take gives what is ready, at most so many events and about 1 MiB, without
+	// waiting; without records only what belongs to no partition. Not more:
+	// there is no more, and the alarm rings for the next.
+	take(most int, records bool) (events []event, more bool)
 	// add has partitions fetched from their next on. To add all of them again
 	// would begin all of them again.
 	add([]*partition) error
@@ -105,7 +105,7 @@ func newNative(properties map[string]string, topics map[string]*topic, alarm, le
 	}, nil
 }
 
-func (n *native) take(most int, records bool) []event {
+func (n *native) take(most int, records bool) (events []event, more bool) {
 	wanted := C.int(0)
 	if records {
 		wanted = 1
@@ -114,7 +114,7 @@ func (n *native) take(most int, records bool) []event {
 	for i := range count {
 		n.read(&n.c.events[i], &n.events[i])
 	}
-	return n.events[:count]
+	return n.events[:count], n.c.more != 0
 }
 
 func (n *native) read(from *C.event_t, to *event) {

@@ -10,6 +10,7 @@
 #include "librdkafka.h"
 
 #define MAX_RUN 256
+#define RUN_BYTES (1 << 20) // of values; librdkafka's own bound counts only what was not taken
 #define LOG_BYTES (64 << 10)
 
 enum { IS_RECORD = 1, IS_END, IS_FAULT };
@@ -39,7 +40,9 @@ typedef struct {
 	rd_kafka_queue_t *general; // errors that are of no partition
 	rd_kafka_queue_t *fetched; // records, and what goes wrong with a partition
 	int alarm;                 // eventfd, written to when there is something to take
+	int more; // the last run was full
 	int count;
+	size_t bytes;
 	event_t events[MAX_RUN];
 
 	uint32_t logged; // not zero: log has something
@@ -54,9 +57,9 @@ typedef struct {
 // says what librdkafka has against it.
 client_t *client_new(const char **pairs, int count, int alarm, int level, char *text, size_t size);
 
-// client_take frees what the last call gave, takes up to max events, records
-// only where they are wanted, and returns how many. Fewer than max: there are no
-// more, and the next one rings the alarm.
+// client_take frees what the last call gave, takes up to max events and little
+// more than RUN_BYTES, records only where they are wanted, and returns how many.
+// Unless more is set then there are no more, and the next one rings the alarm.
 int client_take(client_t *c, int max, int records);
 
 // client_move adds partitions to those being fetched, each from its offset on, or

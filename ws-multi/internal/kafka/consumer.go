@@ -132,11 +132,11 @@ func (c *Consumer) Run(ctx context.Context, to Sink) error {
 		l.users.Wait()
 	}()
 
-	r := newReader(c, alarm, to)
+	r := newReader(ctx, c, alarm, to)
 	d := newDiscovery(c, dir, r)
 	l.users.Go(func() { d.run(ctx) })
 	defer context.AfterFunc(ctx, alarm.ring)()
-	err = r.run(ctx)
+	err = r.run()
 	cancel()
 	return err
 }

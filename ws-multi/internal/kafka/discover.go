@@ -13,7 +13,7 @@ const (
 	lookAgain = 500 * time.Millisecond
 	// silence is how long nobody answers before Kafka counts as down. One of
 	// several brokers may well be silent: the next greeting finds another.
-	silence = 8 * time.Second
+	silence = 5 * time.Second
 )
 
 // finding is what discovery tells the reader.
@@ -151,7 +151,9 @@ func (d *discovery) hear(took time.Duration, err error) {
 	if d.counters.up.Load() && quiet < silence {
 		return
 	}
-	d.counters.up.Store(false)
+	if d.counters.up.Swap(false) {
+		d.rarely.forget("silence") // this one is new
+	}
 	d.rarely.warn("silence", "Kafka does not answer; asking again", "brokers", d.brokers, "error", err, "silent_for", quiet.Round(time.Second))
 }
 

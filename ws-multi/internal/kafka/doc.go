@@ -45,8 +45,8 @@
 // has its administration calls, which discovery uses. For reading this package
 // calls librdkafka itself (client.c): its public functions only, declared in
 // librdkafka.h, which a test compares with the real header. That gives a queue to
-// sleep on, the log, and no allocation: BenchmarkRead gives 0 allocs/op where
-// confluent-kafka-go's Poll has 8.
+// sleep on, the log, and no allocation: in BenchmarkRead a record of one header
+// costs none, and 14 of 530 bytes by confluent-kafka-go's Poll.
 //
 // # How the reader sleeps
 //

@@ -40,6 +40,9 @@ func (r *reader) outside(e *event) {
 
 // voice asks discovery about what is doubtful, about each partition once in a while.
 func (r *reader) voice() {
+	if len(r.doubtful) == 0 {
+		return
+	}
 	var about []*partition
 	now := time.Now()
 	for p := range r.doubtful {

@@ -133,13 +133,17 @@ func ownCluster(t *testing.T) (*cluster, *keeper) {
 	return clusterAt(t, k.address), k
 }
 
-func mockedCluster(t *testing.T) *cluster {
+// mockedCluster has one topic.
+func mockedCluster(t *testing.T, topic string, partitions int) *cluster {
 	t.Helper()
 	m, err := kafka.NewMockCluster(1)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(m.Close)
+	if err := m.CreateTopic(topic, partitions, 1); err != nil {
+		t.Fatal(err)
+	}
 	return clusterAt(t, m.BootstrapServers())
 }
 

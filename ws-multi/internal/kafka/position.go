@@ -1,6 +1,7 @@
 package kafka
 
 import (
+	"slices"
 	"sync/atomic"
 	"time"
 )
@@ -55,13 +56,9 @@ func (t *topic) put(p *partition) {
 func (r *reader) read() []*partition {
 	var all []*partition
 	for _, t := range r.topics {
-		for _, p := range t.parts {
-			if p != nil {
-				all = append(all, p)
-			}
-		}
+		all = append(all, t.parts...)
 	}
-	return all
+	return slices.DeleteFunc(all, func(p *partition) bool { return p == nil })
 }
 
 // atLeast is how many offsets before its end a partition is read from, however

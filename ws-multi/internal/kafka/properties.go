@@ -76,13 +76,14 @@ func readerProperties(cfg Config) map[string]string {
 
 // logLevel is up to where (syslog(3)) librdkafka's own log is wanted; -1: it is not.
 func logLevel(cfg Config) int {
-	if level, err := strconv.Atoi(cfg.Properties["log_level"]); err == nil {
+	given, byDefault := cfg.Properties["log_level"], -1
+	if _, debug := cfg.Properties["debug"]; debug {
+		byDefault = 7
+	}
+	if level, err := strconv.Atoi(given); err == nil {
 		return level
 	}
-	if cfg.Properties["debug"] != "" {
-		return 7
-	}
-	return -1
+	return byDefault
 }
 
 // checkProperties refuses what would break a promise, and has librdkafka judge

@@ -38,3 +38,6 @@ func (r rarely) warn(thing, message string, args ...any) {
 		o.logged, o.times = now, 0
 	}
 }
+
+// forget has the next occurrence of a thing logged, whenever the last was.
+func (r rarely) forget(thing string) { delete(r.about, thing) }

@@ -2,6 +2,7 @@ package kafka
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 
@@ -38,7 +39,9 @@ type reader struct {
 	limit  *rate.Limiter // nil: none
 	atOnce int           // records in one take
 
+	ctx                       context.Context // Run's, for Flush
 	unflushed, unflushedBytes int
+	failed                    error // of Flush
 
 	surveyed bool // what Loaded waits for is all known
 	waiting  int  // partitions that have not come to their until
@@ -55,10 +58,10 @@ type reader struct {
 	doubted  chan struct{} // there is a doubt
 }
 
-func newReader(c *Consumer, a *alarm, to Sink) *reader {
+func newReader(ctx context.Context, c *Consumer, a *alarm, to Sink) *reader {
 	r := &reader{
 		log: c.log, rarely: newRarely(c.log), counters: c.counters, cfg: c.cfg, to: to,
-		wanted: c.pause.Load, dial: c.dial, alarm: a,
+		ctx: ctx, wanted: c.pause.Load, dial: c.dial, alarm: a,
 		byName: map[string]*topic{}, atOnce: run,
 		doubtful: map[*partition]bool{}, doubted: make(chan struct{}, 1),
 	}
@@ -75,8 +78,9 @@ func newReader(c *Consumer, a *alarm, to Sink) *reader {
 	return r
 }
 
-// run reads until ctx is done, or the sink has an error.
-func (r *reader) run(ctx context.Context) error {
+// run reads until its context is done, or the sink has an error.
+func (r *reader) run() error {
+	ctx := r.ctx
 	defer r.reopen()
 	read := 0 // since the last sleep
 	for ctx.Err() == nil {
@@ -91,20 +95,19 @@ func (r *reader) run(ctx context.Context) error {
 			r.loaded = true
 			r.to.Loaded()
 		}
-		if !more || r.unflushed >= flushRecords || r.unflushedBytes >= flushBytes {
-			if err := r.flush(ctx); err != nil {
-				return err
-			}
-		}
+		var slow time.Duration
 		if r.limit != nil && records > 0 {
-			if d := r.limit.ReserveN(time.Now(), records).Delay(); d > 0 {
-				if err := r.flush(ctx); err != nil {
-					return err
-				}
-				wait(ctx, d)
-			}
+			slow = r.limit.ReserveN(time.Now(), records).Delay()
 		}
-		if !more {
+		if !more || slow > 0 {
+			r.flush()
+		}
+		switch {
+		case r.failed != nil && ctx.Err() == nil:
+			return r.failed
+		case slow > 0:
+			wait(ctx, slow)
+		case !more:
 			r.sleep(read)
 			read = 0
 		}
@@ -112,12 +115,9 @@ func (r *reader) run(ctx context.Context) error {
 	return nil
 }
 
-func (r *reader) flush(ctx context.Context) error {
+func (r *reader) flush() {
 	r.unflushed, r.unflushedBytes = 0, 0
-	if err := r.to.Flush(ctx); err != nil && ctx.Err() == nil {
-		return err
-	}
-	return nil
+	r.failed = errors.Join(r.failed, r.to.Flush(r.ctx))
 }
 
 // sleep waits for more, after read records since the last time.
@@ -145,7 +145,7 @@ func (r *reader) pump() (records int, more bool) {
 	if r.client == nil {
 		return 0, false
 	}
-	events := r.client.take(r.atOnce, !paused)
+	events, more := r.client.take(r.atOnce, !paused)
 	if r.strange() {
 		return 0, false // what was taken may be of another log
 	}
@@ -163,7 +163,7 @@ func (r *reader) pump() (records int, more bool) {
 			r.fault(e)
 		}
 	}
-	return records, len(events) == r.atOnce
+	return records, more
 }
 
 // open makes sure that there is a client, unless it is not time for one.

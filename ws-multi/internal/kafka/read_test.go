@@ -323,6 +323,23 @@ func TestASinkMayBlock(t *testing.T) {
 	start(t, made(t, configOf(k.address, topic)), to).stop() // or it hangs
 }
 
+// Large records are flushed sooner than many, and not many are taken at once.
+func TestLargeRecords(t *testing.T) {
+	t.Parallel()
+	k := realCluster(t)
+	topic := k.topic("large", 1)
+	const n, size = 40, 500_000
+	for range n {
+		send(t, k.producer, &kafka.Message{TopicPartition: kafka.TopicPartition{Topic: &topic}, Key: []byte("BTC"), Value: make([]byte, size)})
+	}
+	r := reading(t, configOf(k.address, topic))
+	r.await("Record", n)
+	r.await("Loaded", 1)
+	if flushes := r.flushCount(); flushes < n {
+		t.Errorf("%d flushes of %d records of %d bytes", flushes, n, size)
+	}
+}
+
 // failing is a sink that cannot be flushed.
 type failing struct{ *pushes }
 

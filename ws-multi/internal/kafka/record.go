@@ -57,4 +57,7 @@ func (r *reader) record(e *event) {
 	r.unflushed++
 	r.unflushedBytes += len(e.value)
 	r.arrived(p)
+	if r.unflushed >= flushRecords || r.unflushedBytes >= flushBytes {
+		r.flush()
+	}
 }

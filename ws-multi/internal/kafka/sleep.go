@@ -67,6 +67,9 @@ type pace struct {
 // is by the clock.
 func (p *pace) after(read int, now time.Time) bool {
 	p.seen += read
+	if p.since.IsZero() {
+		p.since = now
+	}
 	if took := now.Sub(p.since); took >= span {
 		p.clock = int64(p.seen)*int64(doze) >= dense*int64(took)
 		p.since, p.seen = now, 0

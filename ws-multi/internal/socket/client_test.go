@@ -2,6 +2,7 @@ package socket
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -75,8 +76,7 @@ func (s *transcript) read(f *Frames, b []byte, limit int, piece func(left int) i
 		b = b[len(p):]
 		for {
 			n, err := f.Take(p, limit, s)
-			if err != nil {
-				v := err.(*Violation)
+			if v := (*Violation)(nil); errors.As(err, &v) {
 				s.note("violation %d %s", v.Code, v.Reason)
 			}
 			if n == len(p) {

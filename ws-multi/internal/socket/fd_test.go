@@ -89,8 +89,10 @@ func TestSendRoom(t *testing.T) {
 }
 
 func TestSendNothing(t *testing.T) {
-	fd, _ := pair(t)
+	fd, p := pair(t)
 	defer fd.Close()
+	_, _ = io.WriteString(p, "hello")
+	eventually(t, "there is something to receive", func() bool { return fd.Unread() > 0 })
 	if n, err := fd.Send(nil); n != 0 || err != nil {
 		t.Errorf("sent %d: %v", n, err)
 	}

@@ -107,7 +107,7 @@ func TestAcceptGivesPlacesBack(t *testing.T) {
 			if r := p.ask(t, "GET /ws HTTP/1.1\r\nHost: x\r\n\r\n"); r.StatusCode != http.StatusBadRequest {
 				t.Errorf("got %s", r.Status)
 			}
-			<-s.errs
+			_ = s.refused(t)
 			_ = p.Close()
 		},
 		"no HTTP": func(t *testing.T) {
@@ -125,7 +125,7 @@ func TestAcceptGivesPlacesBack(t *testing.T) {
 		"too early a frame": func(t *testing.T) {
 			p := s.dial(t)
 			_, _ = p.Write(append([]byte(handshake()), text("early")...))
-			<-s.errs
+			_ = s.refused(t)
 			_, _ = io.ReadAll(p)
 		},
 		"a reset": func(t *testing.T) {
@@ -179,6 +179,35 @@ func TestAcceptClosed(t *testing.T) {
 		t.Errorf("after Close: %v", err)
 	}
 }
+
+// An Accept that fails, for want of descriptors perhaps, keeps no place.
+func TestAcceptFails(t *testing.T) {
+	l, err := Listen(t.Context(), "127.0.0.1:0", Options{HalfOpen: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	l.Listener = failing{l.Listener}
+	for range 3 {
+		failed := make(chan error, 1)
+		go func() {
+			_, err := l.Accept()
+			failed <- err
+		}()
+		select {
+		case err := <-failed:
+			if !errors.Is(err, unix.EMFILE) {
+				t.Fatalf("got %v", err)
+			}
+		case <-time.After(5 * time.Second):
+			t.Fatal("it waits for a place that nobody has")
+		}
+	}
+}
+
+type failing struct{ net.Listener }
+
+func (failing) Accept() (net.Conn, error) { return nil, unix.EMFILE }
 
 func TestQuiet(t *testing.T) {
 	s := serve(t, Options{}, nil)

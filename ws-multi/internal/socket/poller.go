@@ -38,7 +38,6 @@ type Poller struct {
 	look   func(fd uintptr) bool // bound once
 	looked bool                  // look is asked for the second time in a Sleep
 	armed  time.Time             // file's read deadline; zero: none
-	passed bool                  // it did, and fails every sleep until there is another
 	raw    [256]unix.EpollEvent
 
 	state atomic.Uint32 // awake, sleeping or woken
@@ -210,10 +209,10 @@ func (p *Poller) Sleep(until time.Time) error {
 // sleep sleeps till something is ready, or until. A deadline that is armed for a
 // time before until is left as it is: the next one is usually a little later
 // than the last, most sleeps end before either, and to move the runtime's timer
-// costs as much as a look. When it comes, what was left to do is done then.
+// costs as much as a look. When it comes, or has passed before, reading fails at
+// once, and the next one is armed then.
 func (p *Poller) sleep(until time.Time) error {
-	sooner := !until.IsZero() && (p.armed.IsZero() || until.Before(p.armed))
-	if sooner || p.passed {
+	if !until.IsZero() && (p.armed.IsZero() || until.Before(p.armed)) {
 		if err := p.arm(until); err != nil {
 			return err
 		}
@@ -225,7 +224,6 @@ func (p *Poller) sleep(until time.Time) error {
 			return err
 		}
 		if !until.IsZero() && !time.Now().Before(until) {
-			p.passed = true
 			return nil
 		}
 		if err := p.arm(until); err != nil {
@@ -235,7 +233,7 @@ func (p *Poller) sleep(until time.Time) error {
 }
 
 func (p *Poller) arm(t time.Time) error {
-	p.armed, p.passed = t, false
+	p.armed = t
 	return p.file.SetReadDeadline(t)
 }
 

@@ -131,6 +131,18 @@ func pair(t *testing.T) (FD, *peer) {
 	return serve(t, Options{StallTimeout: 10 * time.Second}, nil).upgraded(t)
 }
 
+// refused is the error of an Upgrade.
+func (s *server) refused(t *testing.T) error {
+	t.Helper()
+	select {
+	case err := <-s.errs:
+		return err
+	case <-time.After(5 * time.Second):
+		t.Fatal("Upgrade did not fail")
+		return nil
+	}
+}
+
 // eventually waits for what comes soon.
 func eventually(t *testing.T, what string, holds func() bool) {
 	t.Helper()

@@ -54,7 +54,7 @@ func TestUpgradeRefused(t *testing.T) {
 		t.Errorf("got %s", r.Status)
 	}
 	_, _ = io.Copy(io.Discard, r.Body)
-	if err := <-s.errs; !strings.Contains(err.Error(), "upgrade") {
+	if err := s.refused(t); !strings.Contains(err.Error(), "upgrade") {
 		t.Errorf("got %v", err)
 	}
 	if r := p.ask(t, "GET /plain HTTP/1.1\r\nHost: x\r\n\r\n"); r.StatusCode != http.StatusOK {
@@ -123,7 +123,7 @@ func TestDetached(t *testing.T) {
 		switch i % 4 {
 		case 0: // the client ends it
 			_ = peers[i].Close()
-			if _, err := receive(t, fd); err != io.EOF {
+			if _, err := receive(t, fd); !errors.Is(err, io.EOF) {
 				t.Errorf("got %v, want EOF", err)
 			}
 		case 1: // the client resets it
@@ -241,7 +241,7 @@ func TestDetachNoSocket(t *testing.T) {
 	if fd, err := detach(ours); err == nil {
 		t.Errorf("got %d", fd)
 	}
-	if _, err := theirs.Read(make([]byte, 1)); err != io.EOF {
+	if _, err := theirs.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
 		t.Errorf("it is open: %v", err)
 	}
 }
