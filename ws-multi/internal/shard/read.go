@@ -97,12 +97,11 @@ func (s *Shard) feed(c *conn, b []byte) {
 	if s.get(id) != c || c.closing == closed {
 		return
 	}
-	var wrong *socket.Violation
-	switch {
-	case errors.As(err, &wrong):
-		s.violated(c, wrong)
+	if err != nil {
+		s.violated(c, err)
 		return
-	case c.has(verifying) && n < len(b):
+	}
+	if c.has(verifying) && n < len(b) {
 		r := c.uncommon()
 		r.held = append(r.held, b[n:]...)
 	}
@@ -117,7 +116,11 @@ func (s *Shard) feed(c *conn, b []byte) {
 }
 
 // violated closes a connection that broke RFC 6455.
-func (s *Shard) violated(c *conn, v *socket.Violation) {
+func (s *Shard) violated(c *conn, err error) {
+	var v *socket.Violation
+	if !errors.As(err, &v) {
+		v = &socket.Violation{Code: wire.CloseProtocolError, Reason: err.Error()}
+	}
 	switch v.Code {
 	case wire.CloseProtocolError, wire.CloseInvalidUTF8, wire.CloseMessageTooBig:
 		s.closeNow(c, v.Code, v.Reason, false)
