@@ -22,7 +22,7 @@ func capacityCommand(ctx context.Context, args []string, stdout, stderr io.Write
 	var o options
 	f := newFlags("capacity", "capacity [options]", capacityExample, stdout)
 	o.define(f)
-	server := f.String("server", "ws-single", "`name` of the server, or name=binary")
+	server := f.String("server", "ws-single", "`name` of the server, name=binary, or name@settings")
 	name := f.String("scenario", "broadcast", "`name` of the load whose rate is raised")
 	p99 := f.Duration("p99", 250*time.Millisecond, "the `time` that p99 must stay below")
 	headroom := f.Float64("headroom", 0.2, "`share` of the rate found that the settings leave free")
@@ -36,12 +36,12 @@ func capacityCommand(ctx context.Context, args []string, stdout, stderr io.Write
 	case !(*p99 > 0 && *headroom >= 0 && *headroom < 1): // NaN is no share
 		return 0, fmt.Errorf("%w: --p99 takes a time above 0, --headroom a share from 0 to below 1", errUsage)
 	}
-	under, binaries, beside, err := servers([]string{*server})
+	asked, err := servers([]string{*server})
 	if err != nil {
 		return 0, err
 	}
-	if len(beside) > 0 {
-		return 0, fmt.Errorf("%w: %s is a baseline: it takes no settings", errUsage, beside[0])
+	if len(asked.beside) > 0 {
+		return 0, fmt.Errorf("%w: %s is a baseline: it takes no settings", errUsage, asked.beside[0])
 	}
 	all, err := scenarios([]string{*name})
 	if err != nil {
@@ -51,7 +51,7 @@ func capacityCommand(ctx context.Context, args []string, stdout, stderr io.Write
 	if err := checkCapacity(&s); err != nil {
 		return 0, err
 	}
-	s.Limits, s.Beside = nil, nil
+	s.Limits, s.Beside, s.Servers = nil, nil, asked.names
 	if err := o.apply(&s); err != nil {
 		return 0, err
 	}
@@ -60,7 +60,7 @@ func capacityCommand(ctx context.Context, args []string, stdout, stderr io.Write
 		return 0, err
 	}
 	res, err := searchOne(ctx, &o, c, measure.Config{
-		Scenario: s, Servers: under, Binaries: binaries, Command: append([]string{"scripts/bench", "capacity"}, args...),
+		Scenario: s, Servers: asked.names, Binaries: asked.binaries, Command: append([]string{"scripts/bench", "capacity"}, args...),
 	}, measure.Bound{P99: *p99, Headroom: *headroom}, stdout, stderr)
 	// A result that could not be kept has its settings all the same.
 	if res == nil || err != nil && (res.Capacity == nil || len(res.Capacity.Settings) == 0) {

@@ -14,7 +14,13 @@ import (
 const compareExample = `  scripts/bench compare ws-single gorilla-hub centrifuge
   scripts/bench compare ws-single floor --scenario fanout-100 --at-most 1.6
   scripts/bench compare ws-single=/tmp/new ws-single=/tmp/old     # two builds of one server
-  scripts/bench compare ws-single ws-single                       # what chance alone makes of it`
+  scripts/bench compare ws-single ws-multi --scenario fanout-100
+  scripts/bench compare ws-multi@shards=2 ws-multi@shards=1       # one server with two settings
+  scripts/bench compare ws-single ws-single                       # what chance alone makes of it
+
+A server is a variant's name, with a binary (=FILE) and settings (@KEY=VALUE,...) where they are others than usual: shards=N
+runs ws-multi with N shards on N cores, cores=N gives it another number, processes=N has so many on one port, and WS_NAME=VALUE
+is a setting of the server. More cores than the servers have are taken of the load's; the result then says which are shared.`
 
 func compareCommand(ctx context.Context, args []string, stdout, stderr io.Writer) (int, error) {
 	var o options
@@ -33,10 +39,11 @@ func compareCommand(ctx context.Context, args []string, stdout, stderr io.Writer
 	if *measured != scenario.CPU && *measured != scenario.P99 {
 		return 0, fmt.Errorf("%w: --measure %s: say cpu or p99", errUsage, *measured)
 	}
-	under, binaries, beside, err := servers(given)
+	asked, err := servers(given)
 	if err != nil {
 		return 0, err
 	}
+	under, beside := asked.names, asked.beside
 	if err := checkBaselines(beside); err != nil {
 		return 0, err
 	}
@@ -56,7 +63,7 @@ func compareCommand(ctx context.Context, args []string, stdout, stderr io.Writer
 	if !slices.Contains(beside, first) {
 		first = under[0] // without its binary
 	}
-	s.Limits = nil
+	s.Limits, s.Servers = nil, under
 	for _, over := range slices.Concat(under, beside) {
 		if over != first {
 			s.Limits = append(s.Limits, scenario.Limit{Measure: *measured, Of: first, Over: over, AtMost: *atMost})
@@ -67,7 +74,7 @@ func compareCommand(ctx context.Context, args []string, stdout, stderr io.Writer
 		return 0, err
 	}
 	res, err := measureOne(ctx, &o, cores, measure.Config{
-		Scenario: s, Servers: under, Binaries: binaries, Command: append([]string{"scripts/bench", "compare"}, args...),
+		Scenario: s, Servers: under, Binaries: asked.binaries, Command: append([]string{"scripts/bench", "compare"}, args...),
 	}, stdout, stderr)
 	if err != nil {
 		return exitWorse, err

@@ -31,6 +31,9 @@ const help = `usage: scripts/bench COMMAND [options]
   run [SCENARIO ...]   measure a server in scenarios, beside the kernel's floor, against the scenarios' limits
   compare A B [...]    measure servers side by side and say what A costs over each of the others
   capacity             find the highest rate that a server holds, and write settings for --config
+  fit                  measure a grid of small loads and fit a model of what they cost
+  map                  say which variant is cheaper, load by load, by the newest model
+  plan                 say how many instances a load takes, and what breaks first, by the newest model
   report [FILE ...]    make a page and a table of results (default: the newest of each scenario)
   list                 show the scenarios, the servers and the baselines
   baseline NAME        run a baseline in the foreground, to look at it
@@ -82,7 +85,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 
 func command(ctx context.Context, args []string, stdout, stderr io.Writer) (int, error) {
 	if len(args) == 0 {
-		return 0, fmt.Errorf("%w: say what to do: run, compare, capacity, report, list or baseline (--help shows more)", errUsage)
+		return 0, fmt.Errorf("%w: say what to do: run, compare, capacity, fit, map, plan, report, list or baseline (--help shows more)", errUsage)
 	}
 	rest := args[1:]
 	switch args[0] {
@@ -92,6 +95,12 @@ func command(ctx context.Context, args []string, stdout, stderr io.Writer) (int,
 		return compareCommand(ctx, rest, stdout, stderr)
 	case "capacity":
 		return capacityCommand(ctx, rest, stdout, stderr)
+	case "fit":
+		return fitCommand(ctx, rest, stdout, stderr)
+	case "map":
+		return mapCommand(rest, stdout)
+	case "plan":
+		return planCommand(rest, stdout)
 	case "report":
 		return reportCommand(rest, stdout, stderr)
 	case "list":
@@ -102,7 +111,7 @@ func command(ctx context.Context, args []string, stdout, stderr io.Writer) (int,
 		fmt.Fprint(stdout, help)
 		return exitHolds, nil
 	}
-	return 0, fmt.Errorf("%w: %q is no command: say run, compare, capacity, report, list or baseline", errUsage, args[0])
+	return 0, fmt.Errorf("%w: %q is no command: say run, compare, capacity, fit, map, plan, report, list or baseline", errUsage, args[0])
 }
 
 // list shows what can be named.

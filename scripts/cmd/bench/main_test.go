@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"io"
 	"os"
 	"os/exec"
@@ -19,6 +20,8 @@ import (
 	"github.com/adred-codev/ws_poc/scripts/internal/scenario"
 	"github.com/adred-codev/ws_poc/scripts/internal/variant"
 )
+
+var update = flag.Bool("update", false, "write the golden files")
 
 // TestMain lets this test's program be a worker, as bench is its own.
 func TestMain(m *testing.M) {
@@ -67,6 +70,14 @@ func TestWrongUsage(t *testing.T) {
 		{[]string{"run", "idle", "--connections", "1", "--anywhere"}, "steps"},
 		{[]string{"compare", "ws-single", "floor", "--measure", "beauty"}, "beauty"},
 		{[]string{"compare", "ws-single", "ws-single=/not/there"}, "/not/there"},
+		{[]string{"compare", "ws-single", "ws-single@shards=2"}, "shards are ws-multi's"},
+		{[]string{"compare", "ws-single", "ws-single@speed=2"}, "speed is not known"},
+		{[]string{"compare", "ws-single", "floor@WS_X=1"}, `no server "floor"`},
+		{[]string{"fit", "--server", "floor"}, "there is no model of it"},
+		{[]string{"fit", "--no-run", "--server", "ws-single"}, "nothing is"},
+		{[]string{"fit", "--no-run", "--out", t.TempDir()}, "measure something first"},
+		{[]string{"map", "--results", t.TempDir()}, "make one with: scripts/bench fit"},
+		{[]string{"map", "now"}, "now is none"},
 		{[]string{"capacity", "broadcast"}, "--scenario"},
 		{[]string{"capacity", "--scenario", "storm"}, "storm"},
 		{[]string{"capacity", "--headroom", "1"}, "--headroom"},
@@ -85,7 +96,7 @@ func TestWrongUsage(t *testing.T) {
 }
 
 func TestHelpHasExamples(t *testing.T) {
-	for _, command := range []string{"run", "compare", "capacity", "report"} {
+	for _, command := range []string{"run", "compare", "capacity", "fit", "map", "plan", "report"} {
 		code, stdout, _ := bench(t, command, "--help")
 		if code != exitHolds || !strings.Contains(stdout, "For example") || !strings.Contains(stdout, "scripts/bench "+command) {
 			t.Errorf("%s --help: exit code %d\n%s", command, code, stdout)
@@ -145,6 +156,49 @@ func TestOptionsForSeveral(t *testing.T) {
 				t.Errorf("%+v: %s has %d connections, steps %v, %d rounds of %v: %v", tt.o, s.Name, s.Connections, s.Steps, s.Rounds, s.Slice, err)
 			}
 		}
+	}
+}
+
+// The same server with other settings, or another binary, is another one, with a name of its own.
+func TestServers(t *testing.T) {
+	binary := filepath.Join(t.TempDir(), "new")
+	if err := os.WriteFile(binary, nil, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	c, err := servers([]string{"ws-single", "floor", "ws-single@WS_CHANNELS=9", "ws-single=" + binary, "ws-single=" + binary + "@processes=2", "ws-single@WS_CHANNELS=9"})
+	want := []string{"ws-single", "ws-single@WS_CHANNELS=9", "ws-single#2", "ws-single@processes=2", "ws-single@WS_CHANNELS=9#2"}
+	if err != nil || !slices.Equal(c.names, want) || !slices.Equal(c.beside, []string{"floor"}) {
+		t.Errorf("%v: %v, want %q", c, err, want)
+	}
+	if len(c.binaries) != 2 || c.binaries["ws-single#2"] != binary || c.binaries["ws-single@processes=2"] != binary {
+		t.Errorf("binaries %v", c.binaries)
+	}
+}
+
+// A scenario is measured with what was asked for, else with its own servers as far as they are here.
+func TestField(t *testing.T) {
+	all := []scenario.Scenario{
+		{Name: "plain"}, {Name: "both", Servers: []string{"ws-single", "ws-triple@shards=1"}}, {Name: "theirs", Servers: []string{"ws-triple"}}, {Name: "long", ByName: true},
+	}
+	kept, notes, err := field(all, contest{}, false)
+	if err != nil || len(kept) != 2 || len(notes) != 3 {
+		t.Fatalf("%v, %q, %v", kept, notes, err)
+	}
+	for i, want := range []string{"both: measured without", "theirs: left out", "long: left out"} {
+		if !strings.HasPrefix(notes[i], want) {
+			t.Errorf("note %q, want %q", notes[i], want)
+		}
+	}
+	for _, s := range kept {
+		if !slices.Equal(s.Servers, []string{"ws-single"}) {
+			t.Errorf("%s is measured with %v", s.Name, s.Servers)
+		}
+	}
+	if _, _, err := field(all[2:], contest{}, true); !errors.Is(err, errUsage) || !strings.Contains(err.Error(), "theirs is for ws-triple") {
+		t.Errorf("one that cannot be measured: %v", err)
+	}
+	if kept, _, err := field(all[3:], contest{names: []string{"ws-single@processes=2"}}, true); err != nil || len(kept) != 1 || kept[0].Servers[0] != "ws-single@processes=2" {
+		t.Errorf("one that is named: %v, %v", kept, err)
 	}
 }
 

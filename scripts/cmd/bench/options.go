@@ -161,39 +161,63 @@ func shortest(s *scenario.Scenario) time.Duration {
 	return time.Duration(math.Ceil(least * float64(time.Second)))
 }
 
-// servers splits NAME and NAME=BINARY, and checks the names. The same name twice, with another binary or to see what two
-// equal servers differ by, gets a number.
-func servers(given []string) (names []string, binaries map[string]string, beside []string, err error) {
+// contest is who is measured.
+type contest struct {
+	names    []string          // under test, as results name them
+	binaries map[string]string // of those that are not built from the tree
+	beside   []string          // baselines
+}
+
+// servers splits NAME, NAME=BINARY, NAME@SETTINGS and NAME=BINARY@SETTINGS, and checks the names. The same name twice, with
+// another binary or to see what two equal servers differ by, gets a number.
+func servers(given []string) (contest, error) {
 	known, err := variantNames()
 	if err != nil {
-		return nil, nil, nil, err
+		return contest{}, err
 	}
-	binaries = map[string]string{}
+	c := contest{binaries: map[string]string{}}
 	for _, g := range given {
-		name, binary, isFile := strings.Cut(g, "=")
-		if slices.Contains(baselineNames(), name) && !isFile {
-			beside = append(beside, name)
+		head, settings, with := strings.Cut(g, "@")
+		name, binary, isFile := strings.Cut(head, "=")
+		if slices.Contains(baselineNames(), name) && !isFile && !with {
+			c.beside = append(c.beside, name)
 			continue
 		}
 		if !slices.Contains(known, name) {
-			return nil, nil, nil, fmt.Errorf("%w: there is no server %q: say one of %s, or a baseline: %s",
+			return c, fmt.Errorf("%w: there is no server %q: say one of %s, or a baseline: %s",
 				errUsage, name, strings.Join(known, ", "), strings.Join(baselineNames(), ", "))
 		}
-		for n := 2; slices.Contains(names, name); n++ {
-			name, _, _ = strings.Cut(name, "#")
-			name = fmt.Sprintf("%s#%d", name, n)
+		if with {
+			name += "@" + settings
+		}
+		if _, err := scenario.ParseCandidate(name); err != nil {
+			return c, fmt.Errorf("%w: %w", errUsage, err)
+		}
+		plain := name
+		for n := 2; slices.Contains(c.names, name); n++ {
+			name = fmt.Sprintf("%s#%d", plain, n)
 		}
 		if isFile {
-			if binaries[name], err = filepath.Abs(inCallersFolder(binary)); err != nil {
-				return nil, nil, nil, fmt.Errorf("%w: %s: %w", errUsage, g, err)
+			if c.binaries[name], err = filepath.Abs(inCallersFolder(binary)); err != nil {
+				return c, fmt.Errorf("%w: %s: %w", errUsage, g, err)
 			}
-			if _, err := os.Stat(binaries[name]); err != nil {
-				return nil, nil, nil, fmt.Errorf("%w: %w", errUsage, err)
+			if _, err := os.Stat(c.binaries[name]); err != nil {
+				return c, fmt.Errorf("%w: %w", errUsage, err)
 			}
 		}
-		names = append(names, name)
+		c.names = append(c.names, name)
 	}
-	return names, binaries, beside, nil
+	return c, nil
+}
+
+// several lets an option be given more than once.
+func several(f *flag.FlagSet, name, usage string) *[]string {
+	var all []string
+	f.Func(name, usage, func(value string) error {
+		all = append(all, value)
+		return nil
+	})
+	return &all
 }
 
 func variantNames() ([]string, error) {

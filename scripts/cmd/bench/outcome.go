@@ -38,6 +38,7 @@ func printOutcome(out io.Writer, res *result.Result, path string) {
 	printTable(out, res.Lanes)
 	fmt.Fprintln(out)
 	printConnects(out, res.Lanes)
+	printNotes(out, res.Lanes)
 	for _, l := range res.Lanes {
 		for i, s := range l.Storms {
 			fmt.Fprintf(out, "%s, storm %d: all connected after %.2f s, all caught up after %.2f s, %d replayed, %d lost, %.0f us of CPU a client\n",
@@ -70,7 +71,7 @@ func printOutcome(out io.Writer, res *result.Result, path string) {
 // verdict is a run's in words.
 func verdict(res *result.Result) string {
 	switch c := res.Capacity; {
-	case res.Verdict != result.Holds || len(res.Judgements) > 0:
+	case res.Verdict != result.Holds || slices.ContainsFunc(res.Judgements, func(j result.Judgement) bool { return j.Verdict != result.Stated }):
 		return string(res.Verdict)
 	case c != nil:
 		return fmt.Sprintf("holds %s records/s, %s deliveries/s, with p99 below %s ms", digits(c.Rate), digits(c.Deliveries), digits(c.BoundMS))
@@ -161,6 +162,31 @@ func printConnects(out io.Writer, lanes []result.Lane) {
 			fmt.Fprintf(out, "; %d turned away and tried again", refused)
 		}
 		fmt.Fprintln(out)
+	}
+}
+
+// printNotes says what of a lane is unlike others': what it ran on, and who resumed meanwhile.
+func printNotes(out io.Writer, lanes []result.Lane) {
+	for _, l := range lanes {
+		if l.Processes > 1 {
+			fmt.Fprintf(out, "%s: %d processes on one port: it shows descriptors and memory, not shards\n", l.Name, l.Processes)
+		}
+		if len(l.Shared) > 0 {
+			fmt.Fprintf(out, "%s: %d shards on cores %v, of which the load has %v too: its CPU time is its own, how late it is is not\n", l.Name, max(l.Shards, 1), l.Cores, l.Shared)
+		}
+		var took []float64
+		var clients int
+		var replayed int64
+		for _, s := range l.Slices {
+			if r := s.Resume; r != nil {
+				took, clients, replayed = append(took, r.Seconds), r.Clients, r.Replayed
+			}
+		}
+		if len(took) > 0 {
+			slices.Sort(took)
+			fmt.Fprintf(out, "%s: in each slice %d others came back with %d messages that they had missed, in %s s (%s to %s); their cost is in the lane's\n",
+				l.Name, clients, replayed, digits(took[len(took)/2]), digits(took[0]), digits(took[len(took)-1]))
+		}
 	}
 }
 

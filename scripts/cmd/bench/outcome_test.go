@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/adred-codev/ws_poc/scripts/internal/result"
+	"github.com/adred-codev/ws_poc/scripts/internal/scenario"
 )
 
 func TestExitCodes(t *testing.T) {
@@ -52,6 +53,18 @@ func TestPrintOutcome(t *testing.T) {
 		{
 			"refused", result.Result{Verdict: result.Refused, Judgements: []result.Judgement{limit}, Refusals: []result.Refusal{{Text: "the floor moved"}}},
 			[]string{"unjudged   CPU", "refused    the floor moved", "\nrefused; kept"}, []string{"holds"},
+		},
+		{
+			"only stated", result.Result{Verdict: result.Holds, Judgements: []result.Judgement{{Limit: scenario.Limit{Info: true}, Text: "CPU per delivery", Unit: "x", Value: 1.1, Low: 1, High: 1.2, Pairs: 9, Verdict: result.Stated}}},
+			[]string{"stated     CPU per delivery: 1.1 x", "measured; no limit to hold"}, []string{"limit 0"},
+		},
+		{
+			"lanes unlike others", result.Result{Verdict: result.Holds, Lanes: []result.Lane{
+				{Name: "ws-multi@processes=3", Server: "ws-multi@processes=3", Processes: 3},
+				{Name: "ws-multi@shards=2", Server: "ws-multi@shards=2", Shards: 2, Cores: []int{0, 1}, Shared: []int{1}},
+				{Name: "ws-multi/back", Server: "ws-multi", Slices: []result.Slice{{Resume: &result.Resume{Clients: 9, Seconds: 1.5, Replayed: 90}}, {}}},
+			}},
+			[]string{"3 processes on one port: it shows descriptors and memory, not shards", "2 shards on cores [0 1], of which the load has [1] too", "9 others came back with 90 messages that they had missed, in 1.5 s"}, nil,
 		},
 		{
 			"capacity", result.Result{Verdict: result.Holds, Capacity: &result.Capacity{Rate: 1234.5, Deliveries: 5e6, BoundMS: 250}},

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -9,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/adred-codev/ws_poc/scripts/internal/model"
 	"github.com/adred-codev/ws_poc/scripts/internal/report"
 	"github.com/adred-codev/ws_poc/scripts/internal/result"
 )
@@ -33,17 +35,19 @@ func reportCommand(args []string, stdout, stderr io.Writer) (int, error) {
 			return 0, err
 		}
 	}
-	for _, file := range files {
-		r, err := result.Read(inCallersFolder(file))
-		if err != nil {
+	if len(files) > 0 {
+		if results, err = readAll(files); err != nil {
 			return 0, err
 		}
-		results = append(results, r)
 	}
-	if err := write(inCallersFolder(*page), func(w io.Writer) error { return report.HTML(w, results) }); err != nil {
+	m, err := o.newestModel()
+	if err != nil && !errors.Is(err, model.ErrNone) { // without one there is no map
+		fmt.Fprintf(stderr, "bench: left out: the map: %v\n", err)
+	}
+	if err := write(inCallersFolder(*page), func(w io.Writer) error { return report.HTML(w, results, m) }); err != nil {
 		return 0, err
 	}
-	if err := write(inCallersFolder(*table), func(w io.Writer) error { return report.Markdown(w, results) }); err != nil {
+	if err := write(inCallersFolder(*table), func(w io.Writer) error { return report.Markdown(w, results, m) }); err != nil {
 		return 0, err
 	}
 	many := "s"
@@ -52,7 +56,7 @@ func reportCommand(args []string, stdout, stderr io.Writer) (int, error) {
 	}
 	fmt.Fprintf(stdout, "%s and %s, of %d result%s\n", *page, *table, len(results), many)
 	if *pictures != "" {
-		return exitHolds, draw(inCallersFolder(*pictures), results)
+		return exitHolds, draw(inCallersFolder(*pictures), results, m)
 	}
 	return exitHolds, nil
 }
@@ -80,8 +84,8 @@ func newest(o *options, stderr io.Writer) ([]*result.Result, error) {
 		if len(r.Command) > 1 {
 			kind = r.Command[1] // a comparison of one scenario does not take the place of a run
 		}
-		// Runs of one scenario with several numbers of connections are drawn together.
-		key := fmt.Sprint(kind, " ", r.Scenario.Name, r.Scenario.Connections)
+		// Runs of one scenario with several numbers of connections are drawn together; those of other servers are others.
+		key := fmt.Sprint(kind, " ", r.Scenario.Name, r.Scenario.Connections, r.Servers)
 		if before := last[key]; before == nil || whole(r) || !whole(before) {
 			last[key] = r
 		}
@@ -125,7 +129,16 @@ func write(path string, content func(io.Writer) error) error {
 }
 
 // draw writes each picture there is something for.
-func draw(folder string, results []*result.Result) error {
+func draw(folder string, results []*result.Result, m *model.Model) error {
+	svg, err := report.MapPicture(m)
+	if err != nil {
+		return err
+	}
+	if len(svg) > 0 {
+		if err := write(filepath.Join(folder, "map.svg"), func(w io.Writer) error { _, err := w.Write(svg); return err }); err != nil {
+			return err
+		}
+	}
 	for _, name := range report.Kinds() {
 		svg, err := report.Picture(name, results)
 		if err != nil {

@@ -16,26 +16,32 @@ import (
 
 const runExample = `  scripts/bench run broadcast
   scripts/bench run --server ws-single --connections 2000 --rounds 6 broadcast fanout-100
-  scripts/bench run                      # every scenario, about half an hour
+  scripts/bench run --server ws-single --server ws-multi@shards=1 pending stalled   # side by side, in one run
+  scripts/bench run                      # every scenario but those that run only when named, about three quarters of an hour
   scripts/bench run --rounds 6           # the same in less; a scenario that an option does not concern goes without`
 
 func runCommand(ctx context.Context, args []string, stdout, stderr io.Writer) (int, error) {
 	var o options
 	f := newFlags("run", "run [SCENARIO ...] [options]", runExample, stdout)
 	o.define(f)
-	server := f.String("server", "ws-single", "`name` of the server under test, or name=binary")
+	given := several(f, "server", "`name` of the server under test, name=binary, or name@settings such as "+scenario.Multi+
+		"@shards=2; again for more, side by side (default: the scenario's, else "+scenario.Single+")")
 	names, err := parse(f, args)
 	if err != nil {
 		return 0, err
 	}
-	under, binaries, beside, err := servers([]string{*server})
+	asked, err := servers(*given)
 	if err != nil {
 		return 0, err
 	}
-	if len(beside) > 0 {
-		return 0, fmt.Errorf("%w: %s is a baseline: it runs beside; compare puts it against another", errUsage, beside[0])
+	if len(asked.beside) > 0 {
+		return 0, fmt.Errorf("%w: %s is a baseline: it runs beside; compare puts it against another", errUsage, asked.beside[0])
 	}
 	all, err := scenarios(names)
+	if err != nil {
+		return 0, err
+	}
+	all, left, err := field(all, asked, len(names) > 0)
 	if err != nil {
 		return 0, err
 	}
@@ -47,14 +53,49 @@ func runCommand(ctx context.Context, args []string, stdout, stderr io.Writer) (i
 	if err != nil {
 		return 0, err
 	}
-	for _, note := range notes { // not earlier: place starts this program anew
+	for _, note := range append(left, notes...) { // not earlier: place starts this program anew
 		fmt.Fprintf(stderr, "bench: %s\n", note)
 	}
 	return runAll(ctx, all, stderr, func(s scenario.Scenario) (*result.Result, error) {
 		return measureOne(ctx, &o, cores, measure.Config{
-			Scenario: s, Servers: under, Binaries: binaries, Command: append([]string{"scripts/bench", "run"}, args...),
+			Scenario: s, Servers: s.Servers, Binaries: asked.binaries, Command: append([]string{"scripts/bench", "run"}, args...),
 		}, stdout, stderr)
 	})
+}
+
+// field gives each scenario the servers that are measured in it: those that were asked for, else its own as far as the
+// repository has them, else the one in production. Of all scenarios those are left out that run only when they are named, or for
+// whose servers there is nothing.
+func field(all []scenario.Scenario, asked contest, named bool) (kept []scenario.Scenario, notes []string, err error) {
+	there, err := variantNames()
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, s := range all {
+		if s.ByName && !named {
+			notes = append(notes, fmt.Sprintf("%s: left out, it takes so much that it runs only when it is named", s.Name))
+			continue
+		}
+		want := s.Servers
+		switch {
+		case len(asked.names) > 0:
+			want = asked.names
+		case len(want) == 0:
+			want = []string{scenario.Single}
+		}
+		s.Servers = slices.DeleteFunc(slices.Clone(want), func(name string) bool { return !slices.Contains(there, scenario.VariantOf(name)) })
+		switch missing := len(want) - len(s.Servers); {
+		case len(s.Servers) == 0 && named:
+			return nil, nil, fmt.Errorf("%w: %s is for %s, and this repository has %s", errUsage, s.Name, strings.Join(want, ", "), strings.Join(there, ", "))
+		case len(s.Servers) == 0:
+			notes = append(notes, fmt.Sprintf("%s: left out, none of %s is here", s.Name, strings.Join(want, ", ")))
+			continue
+		case missing > 0:
+			notes = append(notes, fmt.Sprintf("%s: measured without what is not here, of %s", s.Name, strings.Join(want, ", ")))
+		}
+		kept = append(kept, s)
+	}
+	return kept, notes, nil
 }
 
 // runAll measures one scenario after the other. One that breaks off does not keep the others from being measured: each

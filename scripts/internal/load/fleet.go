@@ -21,10 +21,11 @@ type Spec struct {
 	Addr      string             // of the server, host:port
 	Dialect   string             // WS, Hub or Centrifuge
 	Scenario  *scenario.Scenario // who subscribes to what, and how many there are at most
-	PerWorker int                // connections a process at most; 0: 15,000, or less where the limit of open files is lower
+	PerWorker int                // connections a process at most; 0: 17,000, or less where the limit of open files is lower
 	Stalled   float64            // share of the connections that stop reading when Stall is called
 	Last      bool               // note when the last connection reads each record of channel 0
 	Cursors   bool               // keep cursors for Return; WS only
+	Behind    bool               // leave the core to others: to fleets whose latencies are looked at
 }
 
 // Fleet is many connections to one server, in processes of their own. Its methods are called one at a time, from any
@@ -41,7 +42,7 @@ type Fleet struct {
 }
 
 const (
-	perWorker   = 15000
+	perWorker   = 17000
 	sparedFiles = 100 // of a worker, that are no connections
 	inFlight    = 256 // handshakes of a fleet at once: more only wait in the server's backlog
 )
@@ -252,7 +253,7 @@ func (f *Fleet) share(worker, n int) int {
 func (f *Fleet) setup(worker int) *setup {
 	return &setup{
 		Addr: f.spec.Addr, Dialect: f.spec.Dialect, Scenario: f.spec.Scenario, Share: f.spec.Stalled,
-		Last: f.spec.Last, Cursors: f.spec.Cursors, Number: worker, Workers: len(f.workers),
+		Last: f.spec.Last, Cursors: f.spec.Cursors, Behind: f.spec.Behind, Number: worker, Workers: len(f.workers),
 	}
 }
 

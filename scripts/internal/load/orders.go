@@ -90,6 +90,9 @@ func (w *worker) setUp(s *setup) (err error) {
 	if w.dialect, err = parseDialect(s.Dialect); err != nil {
 		return err
 	}
+	if s.Behind {
+		_ = unix.Setpriority(unix.PRIO_PROCESS, 0, behindPriority) // as with the other priority, who may not waits
+	}
 	w.setup = *s
 	w.plan = scenario.NewPlan(s.Scenario, s.Share)
 	return nil

@@ -169,6 +169,9 @@ const (
 // priority is the worker's nice value.
 const priority = -10
 
+// behindPriority is that of one whose latencies nobody looks at.
+const behindPriority = 10
+
 // nap is how long a worker sleeps, while something is measured, when there is nothing to read: so much later than the
 // message it may look at the clock.
 const nap = 200 * time.Microsecond

@@ -82,7 +82,7 @@ func (r *Rig) capacity(ctx context.Context, b Bound, s *search) error {
 		r.res.Refusals = append(r.res.Refusals, s.refusal(l.out.Name, rate))
 	}
 	c.Rate = rate
-	c.Deliveries = rate * l.in.plan.FanOut(l.publish.Zipf, l.in.connections)
+	c.Deliveries = rate * l.in.plan.FanOutOf(l.publish, l.in.connections)
 	s.mark()
 	return r.calibrate(ctx, r.cfg.Turns)
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/adred-codev/ws_poc/scripts/internal/machine"
 	"github.com/adred-codev/ws_poc/scripts/internal/scenario"
 )
 
@@ -22,13 +21,37 @@ func (r *Rig) connect(ctx context.Context, in *instance) error {
 	n := in.scenario.Connections
 	if in.scenario.Kind == scenario.Idle {
 		n = in.scenario.Steps[0]
+	} else if len(in.scenario.Steps) > 0 && in.server != scenario.Floor {
+		return r.climb(ctx, in)
 	}
-	return r.raise(ctx, in, n)
+	if err := r.raise(ctx, in, n); err != nil || in.late == nil {
+		return err
+	}
+	return in.late.connect(ctx, r, in)
+}
+
+// climb connects step by step, and reads memory at each.
+func (r *Rig) climb(ctx context.Context, in *instance) error {
+	for _, n := range in.scenario.Steps {
+		if err := r.raise(ctx, in, n); err != nil {
+			return err
+		}
+		m, err := r.memory(ctx, in)
+		if err != nil {
+			return err
+		}
+		for _, l := range r.lanes {
+			if l.in == in {
+				l.out.Memory = append(l.out.Memory, m)
+			}
+		}
+	}
+	return nil
 }
 
 // raise connects until there are n, and notes what it took.
 func (r *Rig) raise(ctx context.Context, in *instance, n int) error {
-	before, err := machine.ProcessCPU(in.proc.PID)
+	before, err := in.cpu()
 	if err != nil {
 		return err
 	}
@@ -46,7 +69,7 @@ func (r *Rig) raise(ctx context.Context, in *instance, n int) error {
 		r.tell(p)
 	})
 	failed := err
-	after, err := machine.ProcessCPU(in.proc.PID)
+	after, err := in.cpu()
 	if err != nil {
 		return errors.Join(failed, err)
 	}

@@ -79,19 +79,21 @@ func (r *Rig) calibrate(ctx context.Context, from int) error {
 func (r *Rig) memory(ctx context.Context, in *instance) (result.Memory, error) {
 	for range collections {
 		// The collector runs when a heap profile asks for it. Servers without that page keep their garbage, and say so.
-		resp, err := in.proc.Admin(ctx, http.MethodGet, "/debug/pprof/heap?gc=1")
-		if err != nil {
-			return result.Memory{}, err
-		}
-		if resp.StatusCode != http.StatusOK {
-			return result.Memory{}, fmt.Errorf("ask %s to collect its garbage: %d %s", in.name, resp.StatusCode, resp.Body)
+		for _, proc := range in.procs {
+			resp, err := proc.Admin(ctx, http.MethodGet, "/debug/pprof/heap?gc=1")
+			if err != nil {
+				return result.Memory{}, err
+			}
+			if resp.StatusCode != http.StatusOK {
+				return result.Memory{}, fmt.Errorf("ask %s to collect its garbage: %d %s", in.name, resp.StatusCode, resp.Body)
+			}
 		}
 		select {
 		case <-ctx.Done():
 		case <-time.After(resting):
 		}
 	}
-	rss, err := machine.RSS(in.proc.PID)
+	now, err := in.look(ctx)
 	if err != nil {
 		return result.Memory{}, err
 	}
@@ -99,7 +101,7 @@ func (r *Rig) memory(ctx context.Context, in *instance) (result.Memory, error) {
 	if err != nil {
 		return result.Memory{}, err
 	}
-	return result.Memory{Connections: in.connections, RSS: rss, Sockets: sockets}, nil
+	return result.Memory{Connections: in.connections, RSS: now.rss, Sockets: sockets, Goroutines: now.goroutines}, nil
 }
 
 // rests leaves all connections of all servers alone for some seconds at a time; the servers' pings go on. After each rest
@@ -165,7 +167,7 @@ func (r *Rig) rest(ctx context.Context, round int, d, left time.Duration) error 
 		used := to.cpu - from[i].cpu
 		rest := result.Rest{Round: round, Seconds: to.at.Sub(from[i].at).Seconds(), CPUMicros: float64(used.Nanoseconds()) / 1000}
 		var core result.Slice
-		r.shared(&core, from[i], to)
+		r.shared(&core, l.in, from[i], to)
 		rest.Disturbed = disturbance(core)
 		l.out.Idle = append(l.out.Idle, rest)
 		r.res.Timeline = append(r.res.Timeline, result.Moment{

@@ -28,25 +28,31 @@ var Baselines = map[string]string{scenario.Floor: "hub", scenario.GorillaHub: "h
 const (
 	partitions  = 12 // of a topic, as everywhere in this project
 	spare       = 100
+	spareFiles  = 500 // of a server's, that are no connections
 	startBudget = 30 * time.Second
 )
 
-// instance is one process with its topic and its clients. Lanes that differ in the load only share one.
+// instance is one server with its topic and its clients: a process, or several on one port. Lanes that differ in the load
+// only share one.
 type instance struct {
-	name     string // "ws-single", "ws-single-stalled"
-	server   string // "ws-single"
-	dialect  string
-	topic    string
-	scenario scenario.Scenario
-	stalled  float64
-	settings map[string]string
-	plan     *scenario.Plan
-	proc     *variant.Server
-	fleet    *load.Fleet         // nil for the reader
-	feed     string              // the floor's: where it takes its records
-	counts   []int64             // n of the last record of each channel
-	intended map[int64]time.Time // of records that go to all, by n, until their last read is known
-	filled   bool                // its stalled clients were told to stop
+	name      string             // "ws-single", "ws-single-stalled"
+	server    string             // "ws-single", "ws-multi@shards=2"
+	candidate scenario.Candidate // of a server under test
+	dialect   string
+	topic     string
+	scenario  scenario.Scenario
+	stalled   float64
+	settings  map[string]string
+	cores     []int // it has; none: any
+	shards    int   // of each process, as it tells
+	plan      *scenario.Plan
+	procs     []*variant.Server
+	fleet     *load.Fleet         // nil for the reader
+	late      *late               // those who resume; nil: nobody does
+	feed      string              // the floor's: where it takes its records
+	counts    []int64             // n of the last record of each channel
+	intended  map[int64]time.Time // of records that go to all, by n, until their last read is known
+	filled    bool                // its stalled clients were told to stop
 
 	connections int
 }
@@ -58,6 +64,7 @@ type lane struct {
 	publish scenario.Publish
 	next    *scenario.Sequence
 	latency merged
+	resume  int // clients that come back in each turn
 }
 
 // startInstances starts what the scenario needs: the floor first, then the other baselines, then the servers.
@@ -71,7 +78,7 @@ func (r *Rig) startInstances(ctx context.Context) error {
 		return err
 	}
 	floor := s
-	if s.Kind != scenario.Deliver || s.Subscribe.None {
+	if s.PlainFloor() {
 		floor = plainFloor(s, r.cfg.Plain)
 	}
 	if err := r.addLanes(ctx, bin, scenario.Floor, floor, alone(floor)); err != nil {
@@ -97,7 +104,7 @@ func plainFloor(s scenario.Scenario, connections int) scenario.Scenario {
 	s.Kind, s.Channels, s.Subscribe = scenario.Deliver, 1, scenario.Subscribe{Each: 1}
 	s.Connections = connections
 	s.Publish = scenario.Publish{Rate: 5, Bytes: 104}
-	s.Steps = nil
+	s.Steps, s.Lanes = nil, nil
 	return s
 }
 
@@ -122,23 +129,27 @@ func evenly(p scenario.Publish, s scenario.Scenario) scenario.Publish {
 
 func (r *Rig) addLanes(ctx context.Context, bin, server string, s scenario.Scenario, lanes []scenario.Lane) error {
 	_, baseline := Baselines[server]
+	var candidate scenario.Candidate
+	if !baseline {
+		var err error
+		if candidate, err = scenario.ParseCandidate(server); err != nil {
+			return err
+		}
+	}
 	processes := map[string]*instance{}
 	for _, l := range lanes {
-		settings := maps.Clone(l.Settings)
-		if settings == nil {
-			settings = map[string]string{}
-		}
+		settings := candidate.Over(l.Settings)
 		key := fmt.Sprint(l.Stalled, settings)
 		in := processes[key]
 		if in == nil {
-			in = &instance{name: server, server: server, scenario: s, stalled: l.Stalled, settings: settings}
+			in = &instance{name: server, server: server, candidate: candidate, scenario: s, stalled: l.Stalled, settings: settings}
 			if len(processes) > 0 {
 				in.name += "-" + l.Name
 			}
 			in.plan = scenario.NewPlan(&in.scenario, l.Stalled)
 			in.counts, in.intended = make([]int64, s.Channels), map[int64]time.Time{}
 			// By chance, too: runs that begin together on one cluster would hear each other's records.
-			in.topic = fmt.Sprintf("bench.%s.%d-%08x", strings.ReplaceAll(in.name, "#", "-"), r.began.UnixMilli(), rand.Uint32())
+			in.topic = fmt.Sprintf("bench.%s.%d-%08x", topicName(in.name), r.began.UnixMilli(), rand.Uint32())
 			processes[key] = in
 			r.instances = append(r.instances, in) // from here on Close ends it
 			if err := in.start(ctx, r, bin); err != nil {
@@ -151,23 +162,40 @@ func (r *Rig) addLanes(ctx context.Context, bin, server string, s scenario.Scena
 		}
 		publish := *l.Publish
 		r.lanes = append(r.lanes, &lane{
-			in: in, publish: publish, next: scenario.NewSequence(s.Channels, publish.Zipf, r.cfg.Seed),
-			out: result.Lane{Name: name, Server: server, Baseline: baseline, Settings: settings, Totals: result.Totals{}},
+			in: in, publish: publish, resume: l.Resume, next: scenario.SequenceOf(&in.scenario, publish, r.cfg.Seed),
+			out: result.Lane{
+				Name: name, Server: server, Baseline: baseline, Settings: settings, Totals: result.Totals{},
+				Shards: in.shards, Processes: len(in.procs), Cores: in.cores, Shared: shared(in.cores, r.cfg.Load), Resuming: l.Resume,
+			},
 		})
 	}
 	return nil
 }
 
-// start starts the process and waits until it is ready.
+// topicName is a server's name with what Kafka allows in a topic's.
+func topicName(name string) string {
+	return strings.Map(func(r rune) rune {
+		if strings.ContainsRune("#@=,:+*", r) {
+			return '-'
+		}
+		return r
+	}, name)
+}
+
+// start starts the processes and waits until they are ready.
 func (in *instance) start(ctx context.Context, r *Rig, bin string) error {
+	clients := in.scenario.Connections + in.scenario.Resuming()
 	env := map[string]string{
 		"KAFKA_BROKERS":         r.brokers,
 		"KAFKA_TOPICS":          in.topic + "=" + scenario.Event,
-		"WS_MAX_CONNECTIONS":    strconv.Itoa(in.scenario.Connections + spare),
+		"WS_MAX_CONNECTIONS":    strconv.Itoa(clients + spare),
 		"WS_HANDSHAKES_PER_S":   "off",
 		"WS_CPU_REJECT_PERCENT": "off",
 		"WS_CPU_PAUSE_PERCENT":  "off",
 		"LOG_LEVEL":             "warn",
+	}
+	if most := r.res.Host.OpenFiles - spareFiles; in.candidate.Processes > 1 && clients+spare > most {
+		env["WS_MAX_CONNECTIONS"] = strconv.Itoa(most) // of each
 	}
 	for _, guard := range []string{"WS_MAX_CONNECTIONS", "WS_HANDSHAKES_PER_S", "WS_CPU_REJECT_PERCENT", "WS_CPU_PAUSE_PERCENT"} {
 		if _, ok := in.settings[guard]; !ok {
@@ -175,25 +203,9 @@ func (in *instance) start(ctx context.Context, r *Rig, bin string) error {
 		}
 	}
 	maps.Copy(env, in.settings)
-	dialect, baseline := Baselines[in.server]
-	var binary string
-	if baseline {
-		in.dialect, binary, in.settings = dialect, filepath.Join(bin, "baselines", in.server), nil
-	} else {
-		in.dialect, binary = "ws", r.cfg.Binaries[in.server]
-		if binary == "" {
-			name, _, _ := strings.Cut(in.server, "#") // the same server twice
-			v, err := find(name)
-			if err != nil {
-				return err
-			}
-			if binary, err = v.Build(ctx, bin, false); err != nil {
-				return err
-			}
-		}
-		if err := r.version(ctx, in.server, binary); err != nil {
-			return err
-		}
+	binary, err := in.program(ctx, r, bin)
+	if err != nil {
+		return err
 	}
 	if in.server == scenario.Floor {
 		addr, err := variant.FreeAddr()
@@ -204,23 +216,82 @@ func (in *instance) start(ctx context.Context, r *Rig, bin string) error {
 	} else if err := broker.CreateTopics(ctx, r.brokers, partitions, in.topic); err != nil {
 		return err
 	}
-	var err error
-	if in.proc, err = variant.Start(variant.Options{Binary: binary, Env: env, CPUs: r.cfg.Server}); err != nil {
+	if in.cores, err = r.coresOf(in.candidate); err != nil {
 		return err
 	}
-	ready, cancel := context.WithTimeout(ctx, startBudget)
-	defer cancel()
-	if err := in.proc.WaitReady(ready); err != nil {
+	if err := in.run(ctx, binary, env); err != nil {
 		return err
 	}
 	if in.dialect == "" {
 		return nil
 	}
-	in.fleet, err = load.Start(ctx, load.Spec{
-		Worker: r.cfg.Worker, CPUs: r.cfg.Load, Addr: in.proc.Addr, Dialect: in.dialect, Scenario: &in.scenario,
+	spec := load.Spec{
+		Worker: r.cfg.Worker, CPUs: r.cfg.Load, Addr: in.procs[0].Addr, Dialect: in.dialect, Scenario: &in.scenario, PerWorker: r.cfg.PerWorker,
 		Stalled: in.stalled, Last: r.wantsLast(), Cursors: in.scenario.Kind == scenario.Storm,
-	})
+	}
+	if in.fleet, err = load.Start(ctx, spec); err != nil {
+		return err
+	}
+	if in.scenario.Resuming() > 0 && in.dialect == "ws" {
+		in.late, err = startLate(ctx, in, spec)
+	}
 	return err
+}
+
+// program is the binary to run, built from the tree unless another was given.
+func (in *instance) program(ctx context.Context, r *Rig, bin string) (binary string, err error) {
+	if dialect, baseline := Baselines[in.server]; baseline {
+		in.dialect, in.settings = dialect, nil
+		return filepath.Join(bin, "baselines", in.server), nil
+	}
+	in.dialect, binary = "ws", r.cfg.Binaries[in.server]
+	name := in.server
+	if binary == "" {
+		name = in.candidate.Variant // it is one program, whatever its settings
+		v, err := find(name)
+		if err != nil {
+			return "", err
+		}
+		if binary, err = v.Build(ctx, bin, false); err != nil {
+			return "", err
+		}
+	}
+	return binary, r.version(ctx, name, binary)
+}
+
+// run starts each process: the first chooses the port, the others share it.
+func (in *instance) run(ctx context.Context, binary string, env map[string]string) error {
+	ready, cancel := context.WithTimeout(ctx, startBudget)
+	defer cancel()
+	n := max(in.candidate.Processes, 1)
+	if n > 1 {
+		env["WS_REUSE_PORT"] = "true"
+	}
+	for range n {
+		if len(in.procs) > 0 {
+			env["WS_ADDR"] = in.procs[0].Addr
+		}
+		proc, err := variant.Start(variant.Options{Binary: binary, Env: env, CPUs: in.cores})
+		if err != nil {
+			return err
+		}
+		in.procs = append(in.procs, proc)
+		if err := proc.WaitReady(ready); err != nil {
+			return err
+		}
+	}
+	if in.dialect != "ws" {
+		return nil
+	}
+	m, err := in.procs[0].Metrics(ctx)
+	if err != nil {
+		return err
+	}
+	in.shards = shardsOf(m)
+	if want := in.candidate.Shards; want > 0 && in.shards != want {
+		return fmt.Errorf("it was to run %d shards, and tells of %d", want, in.shards)
+	}
+	return nil
 }
 
 func (in *instance) close() error {
@@ -228,13 +299,18 @@ func (in *instance) close() error {
 	if in.fleet != nil {
 		errs = append(errs, in.fleet.Close())
 	}
-	if in.proc != nil {
+	if in.late != nil {
+		errs = append(errs, in.late.fleet.Close())
+	}
+	for _, proc := range in.procs {
 		select {
-		case <-in.proc.Done():
-			errs = append(errs, fmt.Errorf("%s ended by itself\n%s", in.name, in.proc.Logs()))
+		case <-proc.Done():
+			errs = append(errs, fmt.Errorf("%s ended by itself\n%s", in.name, proc.Logs()))
 		default:
 		}
-		in.proc.Kill()
+	}
+	for _, proc := range in.procs {
+		proc.Kill()
 	}
 	return errors.Join(errs...)
 }

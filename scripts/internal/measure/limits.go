@@ -35,42 +35,15 @@ func countedRounds(res *result.Result) []int {
 	return rounds
 }
 
-// judgeLimits judges each limit of the scenario for each server under test.
+// judgeLimits judges each limit of the scenario for each server under test that it is about.
 func judgeLimits(res *result.Result) []result.Judgement {
 	out := []result.Judgement{}
 	for _, limit := range res.Scenario.Limits {
-		servers := res.Servers
-		if !aboutServers(limit) {
-			servers = []string{""} // of lanes that have names of their own: once
-		}
-		for _, server := range servers {
-			l := limit
-			l.Of, l.Over, l.Less = named(l.Of, server), named(l.Over, server), named(l.Less, server)
+		for _, l := range about(limit, res.Servers) {
 			out = append(out, judgeLimit(res, l))
 		}
 	}
 	return out
-}
-
-// aboutServers says whether a limit is to be judged for each server under test.
-func aboutServers(l scenario.Limit) bool {
-	for _, lane := range []string{l.Of, l.Over, l.Less} {
-		if lane == scenario.Server || strings.HasPrefix(lane, scenario.Server+"/") {
-			return true
-		}
-	}
-	return false
-}
-
-// named puts a server's name in the place of "server".
-func named(lane, server string) string {
-	if lane == "server" {
-		return server
-	}
-	if rest, ok := strings.CutPrefix(lane, "server/"); ok {
-		return server + "/" + rest
-	}
-	return lane
 }
 
 func judgeLimit(res *result.Result, l scenario.Limit) result.Judgement {
@@ -95,7 +68,20 @@ func judgeLimit(res *result.Result, l scenario.Limit) result.Judgement {
 		in = lastOver(res, of)
 	case scenario.RSS:
 		j.Text, j.Unit = "resident memory per idle connection of "+l.Of, "B"
+		if res.Scenario.Kind == scenario.Deliver {
+			j.Text = "resident memory per connection of " + l.Of
+		}
 		in = slopes(of)
+	case scenario.Sockets:
+		j.Text, j.Unit = "kernel memory for sockets per connection of "+l.Of+", both ends", "B"
+		if of != nil && len(of.Memory) > 1 {
+			in = exactly(slope(of.Memory, func(m result.Memory) int64 { return m.Sockets }))
+		}
+	case scenario.Goroutine:
+		j.Text, j.Unit = "goroutines of "+l.Of+" with all connections idle", ""
+		if of != nil && len(of.Memory) > 0 {
+			in = exactly(float64(of.Memory[len(of.Memory)-1].Goroutines))
+		}
 	case scenario.IdleCPU:
 		j.Text, j.Unit = "CPU per idle connection of "+l.Of+", at a 4 us floor", "us/s"
 		if of != nil {
@@ -117,15 +103,48 @@ func judgeLimit(res *result.Result, l scenario.Limit) result.Judgement {
 		j.Text = "unknown measure " + l.Measure
 	}
 	j.Value, j.Low, j.High, j.Pairs = in.Value, in.Low, in.High, in.N
-	j.Floor = floorsOwn(res, l)
+	j.Floor, j.Note = floorsOwn(res, l), sharedNote(res, l)
 	if in.N == 0 || math.IsNaN(in.Value) || math.IsInf(in.Value, 0) {
 		j.Value, j.Low, j.High = 0, 0, 0
+		return j
+	}
+	if l.Info {
+		j.Verdict = result.Stated
 		return j
 	}
 	d := judge.Decide(in, l.AtMost)
 	j.Verdict, j.Needed = d.Verdict, d.Needed
 	j.Reached = l.Stretch > 0 && in.High <= l.Stretch
 	return j
+}
+
+// sharedNote says what is to be known of a figure of lanes that share cores with the load, or that are several processes.
+func sharedNote(res *result.Result, l scenario.Limit) string {
+	var notes []string
+	for _, name := range []string{l.Of, l.Over, l.Less} {
+		lane := laneOf(res, name)
+		if lane == nil {
+			continue
+		}
+		if len(lane.Shared) > 0 {
+			notes = append(notes, fmt.Sprintf("%s has %s in common with generator, publisher and broker: its CPU time is its own, how late it is is not", name, coresInWords(lane.Shared)))
+		}
+		if lane.Processes > 1 {
+			notes = append(notes, fmt.Sprintf("%s is %d processes on one port: that shows descriptors and memory, not shards", name, lane.Processes))
+		}
+	}
+	return strings.Join(notes, "; ")
+}
+
+func coresInWords(cores []int) string {
+	words := make([]string, len(cores))
+	for i, core := range cores {
+		words[i] = strconv.Itoa(core)
+	}
+	if len(words) == 1 {
+		return "core " + words[0]
+	}
+	return "cores " + strings.Join(words, ", ")
 }
 
 // floorsOwn is what the floor itself comes to where a limit is about more than it: where that is beyond the limit, so is
@@ -322,15 +341,21 @@ func underTest(res *result.Result, lane string) bool {
 
 // Explain says a judgement in one line.
 func Explain(j result.Judgement) string {
-	at := fmt.Sprintf("%s %s, 95%% between %s and %s, limit %s", digits(j.Value), j.Unit, digits(j.Low), digits(j.High), digits(j.AtMost))
 	if j.Pairs == 0 {
 		return j.Text + ": not measured"
 	}
-	if j.Low == j.High {
-		at = fmt.Sprintf("%s %s, limit %s", digits(j.Value), j.Unit, digits(j.AtMost))
+	at := digits(j.Value) + " " + j.Unit
+	if j.Low != j.High {
+		at += fmt.Sprintf(", 95%% between %s and %s", digits(j.Low), digits(j.High))
+	}
+	if !j.Info {
+		at += ", limit " + digits(j.AtMost)
 	}
 	if j.Floor > 0 {
 		at += "; the floor itself " + digits(j.Floor)
+	}
+	if j.Note != "" {
+		at += " (" + j.Note + ")"
 	}
 	return j.Text + ": " + strings.ReplaceAll(at, " ,", ",")
 }

@@ -2,6 +2,8 @@ package measure
 
 import (
 	"math"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/adred-codev/ws_poc/scripts/internal/result"
@@ -86,5 +88,50 @@ func TestDisturbedRoundsDoNotCount(t *testing.T) {
 	j := judgeLimits(res)[0]
 	if j.Pairs != 3 || math.Abs(j.Value-1.25) > 1e-9 {
 		t.Errorf("%g of %d pairs, want 1.25 of 3", j.Value, j.Pairs)
+	}
+}
+
+// A limit is judged for the servers that it names, as far as the run has them.
+func TestAbout(t *testing.T) {
+	two := []string{"ws-single", "ws-multi@shards=1"}
+	tests := []struct {
+		of, over string
+		servers  []string
+		want     []string // of/over
+	}{
+		{"server", "floor", two, []string{"ws-single over floor", "ws-multi@shards=1 over floor"}},
+		{"server/x", "server/y", two, []string{"ws-single/x over ws-single/y", "ws-multi@shards=1/x over ws-multi@shards=1/y"}},
+		{"ws-multi", "ws-single", two, []string{"ws-multi@shards=1 over ws-single"}},
+		{"ws-multi@shards=1", "ws-single", two, []string{"ws-multi@shards=1 over ws-single"}},
+		{"ws-multi@shards=2", "ws-single", two, nil},
+		{"ws-multi", "ws-single", []string{"ws-single"}, nil},
+		{"ws-multi", "ws-single", []string{"ws-multi"}, nil},
+		{"ws-multi", "floor", []string{"ws-multi@shards=1", "ws-multi@shards=2"}, []string{"ws-multi@shards=1 over floor", "ws-multi@shards=2 over floor"}},
+		{"ws-multi/x", "ws-multi/y", []string{"ws-multi@shards=1"}, []string{"ws-multi@shards=1/x over ws-multi@shards=1/y"}},
+		{"server", "ws-single", two, []string{"ws-multi@shards=1 over ws-single"}},
+		{"ws-single", "ws-single#2", []string{"ws-single", "ws-single#2"}, []string{"ws-single over ws-single#2"}},
+		{"gorilla-hub", "ws-single", []string{"ws-single"}, []string{"gorilla-hub over ws-single"}},
+		{"floor", "floor", two, []string{"floor over floor"}},
+	}
+	for _, tt := range tests {
+		var got []string
+		for _, l := range about(scenario.Limit{Of: tt.of, Over: tt.over}, tt.servers) {
+			got = append(got, l.Of+" over "+l.Over)
+		}
+		if !slices.Equal(got, tt.want) {
+			t.Errorf("%s over %s of %v: %q, want %q", tt.of, tt.over, tt.servers, got, tt.want)
+		}
+	}
+}
+
+// A figure without a limit is stated, and decides nothing.
+func TestStated(t *testing.T) {
+	res := &result.Result{
+		Scenario: scenario.Scenario{Kind: scenario.Deliver, Limits: []scenario.Limit{{Measure: scenario.CPU, Of: "server", Over: "floor", Info: true}}},
+		Servers:  []string{"ws-single"}, Lanes: []result.Lane{costs(scenario.Floor, 8, 8.1, 7.9), costs("ws-single", 80, 81, 79)},
+	}
+	j := judgeLimits(res)
+	if res.Judgements = j; j[0].Verdict != result.Stated || j[0].Value < 9.9 || verdict(res) != result.Holds || strings.Contains(Explain(j[0]), "limit") {
+		t.Errorf("%s: %s, and the run %s", Explain(j[0]), j[0].Verdict, verdict(res))
 	}
 }

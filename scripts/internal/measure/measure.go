@@ -21,20 +21,21 @@ import (
 
 // Config says what is measured and where.
 type Config struct {
-	Scenario scenario.Scenario
-	Servers  []string          // under test: a variant's or a baseline's name; the first is what limits call "server" in a comparison
-	Binaries map[string]string // of servers that are not to be built from the tree
-	Fill     time.Duration     // how long stalled clients' sockets are filled at most; 0: 30 s
-	Warm     time.Duration     // how long a young broker is waited for at most; 0: a minute
-	Turns    int               // slices of the floor before and after what has no deliveries of its own; 0: 10
-	Plain    int               // connections of the floor there; 0: 4,000
-	Brokers  string            // a cluster to use; "": one is started
-	Worker   []string          // command line of a load process
-	Server   []int             // cores of the servers; with Load, both or none
-	Load     []int             // cores of generator, publisher and broker
-	Command  []string          // for the result
-	Seed     uint64
-	Progress func(Progress) // called often, by Run's goroutine; may be nil
+	Scenario  scenario.Scenario
+	Servers   []string          // under test, as scenario.ParseCandidate reads them; the first is what limits call "server" in a comparison
+	Binaries  map[string]string // of servers that are not to be built from the tree
+	PerWorker int               // connections of a load process at most; 0: as many as it likes
+	Fill      time.Duration     // how long stalled clients' sockets are filled at most; 0: 30 s
+	Warm      time.Duration     // how long a young broker is waited for at most; 0: a minute
+	Turns     int               // slices of the floor before and after what has no deliveries of its own; 0: 10
+	Plain     int               // connections of the floor there; 0: 4,000
+	Brokers   string            // a cluster to use; "": one is started
+	Worker    []string          // command line of a load process
+	Server    []int             // cores of the servers; with Load, both or none
+	Load      []int             // cores of generator, publisher and broker
+	Command   []string          // for the result
+	Seed      uint64
+	Progress  func(Progress) // called often, by Run's goroutine; may be nil
 
 	// Provoke is called before each slice, from 0; tests spoil a run with it.
 	Provoke func(slice int, r *Rig)
@@ -74,7 +75,7 @@ type Rig struct {
 func (r *Rig) Broker() *broker.Broker { return r.broker }
 
 // Floor is the floor's process number.
-func (r *Rig) Floor() int { return r.floor.in.proc.PID }
+func (r *Rig) Floor() int { return r.floor.in.procs[0].PID }
 
 // Workers are the process numbers of the load generator.
 func (r *Rig) Workers() []int {
@@ -82,6 +83,9 @@ func (r *Rig) Workers() []int {
 	for _, in := range r.instances {
 		if in.fleet != nil {
 			pids = append(pids, in.fleet.PIDs()...)
+		}
+		if in.late != nil {
+			pids = append(pids, in.late.fleet.PIDs()...)
 		}
 	}
 	return pids

@@ -2,6 +2,7 @@ package measure
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,6 +16,7 @@ import (
 	"github.com/adred-codev/ws_poc/scripts/internal/machine"
 	"github.com/adred-codev/ws_poc/scripts/internal/result"
 	"github.com/adred-codev/ws_poc/scripts/internal/scenario"
+	"github.com/adred-codev/ws_poc/scripts/internal/variant"
 )
 
 // short measures a scenario made small, as the long runs do but on whatever cores there are.
@@ -64,7 +66,8 @@ func TestScenarios(t *testing.T) {
 	for _, name := range names {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel() // most of it is waiting
-			res := short(t, load100(t, name), nil)
+			s := load100(t, name)
+			res := short(t, s, func(c *Config) { c.Servers = here(t, s.Servers) })
 			for _, r := range res.Refusals {
 				// A busy machine may be slow; it may not lose.
 				if r.Code == result.Lossy || r.Code == result.NotConnected || r.Code == result.NotStalled {
@@ -86,6 +89,22 @@ func TestScenarios(t *testing.T) {
 	}
 }
 
+// here are those of a scenario's servers that the repository has, else the one in production.
+func here(t *testing.T, names []string) []string {
+	t.Helper()
+	all, err := variant.All()
+	if err != nil {
+		t.Fatal(err)
+	}
+	names = slices.DeleteFunc(slices.Clone(names), func(name string) bool {
+		return !slices.ContainsFunc(all, func(v variant.Variant) bool { return v.Name == scenario.VariantOf(name) })
+	})
+	if len(names) == 0 {
+		names = []string{scenario.Single}
+	}
+	return names
+}
+
 func expectFigures(t *testing.T, res *result.Result, l result.Lane) {
 	t.Helper()
 	switch {
@@ -105,6 +124,121 @@ func expectFigures(t *testing.T, res *result.Result, l result.Lane) {
 		if len(l.Storms) != res.Scenario.Rounds || l.Storms[0].Replayed != int64(100*res.Scenario.Missed) {
 			t.Errorf("%s: storms %+v", l.Name, l.Storms)
 		}
+	}
+}
+
+// Several processes on one port, and several load processes, are one server with one fleet: every message comes once, and its
+// processes' memory and time are added up.
+func TestProcessesOnOnePort(t *testing.T) {
+	s, err := scenario.Find("fifty-thousand")
+	if err != nil {
+		t.Fatal(err)
+	}
+	small := s.Short(600, time.Second, 3)
+	res := short(t, small, func(c *Config) {
+		c.Servers, c.PerWorker = []string{"ws-single@processes=3"}, 200
+		c.Provoke = func(slice int, r *Rig) {
+			if in := r.lanes[1].in; slice == 0 && (len(in.procs) != 3 || len(in.fleet.PIDs()) != 3) {
+				t.Errorf("%d processes and %d load processes, want 3 and 3", len(in.procs), len(in.fleet.PIDs()))
+			} else if slice == 0 {
+				for _, proc := range in.procs {
+					m, err := proc.Metrics(t.Context())
+					if n := m.Sum("ws_connections"); err != nil || n < 100 || n > 300 {
+						t.Errorf("one of three processes has %.0f of 600 connections: %v", n, err)
+					}
+				}
+			}
+		}
+	})
+	l := res.Lanes[1]
+	if l.Processes != 3 || l.Connections != 600 || l.Totals.Received != l.Totals.Expected || l.Totals.Expected == 0 || len(l.Memory) != 2 || l.Totals.RSSPerConnection == 0 {
+		t.Errorf("%+v", l)
+	}
+	for _, r := range res.Refusals {
+		if r.Code == result.Lossy || r.Code == result.NotConnected {
+			t.Errorf("refused: %s", r.Text)
+		}
+	}
+	for _, j := range res.Judgements {
+		if !strings.Contains(j.Note, "3 processes on one port") || j.Info != (j.Verdict == result.Stated) {
+			t.Errorf("%s: %s, %q", j.Text, j.Verdict, j.Note)
+		}
+	}
+}
+
+// Of channels in groups each lane's records reach as many as its group says.
+func TestGroups(t *testing.T) {
+	res := short(t, scenario.Scenario{
+		Name: "groups", Title: "T", About: "A", Kind: scenario.Deliver, Connections: 100, Channels: 1 + 5 + 100,
+		Subscribe: scenario.Subscribe{Each: 3, FanOuts: []int{0, 20, 1}}, Publish: scenario.Publish{Rate: 20, Bytes: 104, Group: 1},
+		Slice: scenario.Duration(500 * time.Millisecond), Rounds: 3,
+		Lanes: []scenario.Lane{{Name: "all"}, {Name: "twenty", Publish: &scenario.Publish{Group: 2}}, {Name: "one", Publish: &scenario.Publish{Group: 3, Rate: 200}}},
+	}, nil)
+	for name, want := range map[string]float64{"ws-single/all": 100, "ws-single/twenty": 20, "ws-single/one": 1} {
+		if l := laneOf(res, name); l.FanOut != want || l.Totals.Received != l.Totals.Expected || l.Totals.Lost+l.Totals.Doubled > 0 {
+			t.Errorf("%s reached %g a record, %+v", name, l.FanOut, l.Totals)
+		}
+	}
+	if floor := laneOf(res, scenario.Floor); floor.Connections != 100 || res.Floor.CPUMicros == 0 { // Plain, of the tests
+		t.Errorf("the floor had %d connections", floor.Connections)
+	}
+}
+
+// Those who resume come back in every other turn, with all they missed, while the others are measured.
+func TestResume(t *testing.T) {
+	s := load100(t, "resume")
+	res := short(t, s, func(c *Config) { c.Servers = []string{scenario.Single} })
+	for _, l := range res.Lanes {
+		want := l.Name == "ws-single/resuming"
+		if l.Resuming > 0 != want {
+			t.Errorf("in %s %d resume", l.Name, l.Resuming)
+		}
+		for _, sl := range l.Slices {
+			clients := s.Resuming()
+			if back := sl.Resume; (back != nil) != want || want && (back.Clients != clients || back.Replayed != int64(clients*s.Missed) || back.Seconds <= 0) {
+				t.Errorf("%s: resumed %+v, want %d clients with %d messages each", l.Name, back, clients, s.Missed)
+			}
+		}
+	}
+	for _, r := range res.Refusals {
+		if r.Code == result.Lossy {
+			t.Errorf("refused: %s", r.Text)
+		}
+	}
+	if j := res.Judgements[0]; len(res.Judgements) != 1 || j.Of != "ws-single/resuming" || j.Verdict != result.Stated || j.Value == 0 {
+		t.Errorf("%+v", res.Judgements)
+	}
+}
+
+// A server that is to have more cores than servers do takes of the load's, and the result says which.
+func TestSharedCores(t *testing.T) {
+	server, loads, err := machine.Split(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := load100(t, "broadcast")
+	all := len(server) + len(loads)
+	wide := fmt.Sprintf("ws-single@cores=%d", all)
+	s.Limits = []scenario.Limit{
+		{Measure: scenario.CPU, Of: wide, Over: "ws-single", AtMost: 10},
+		{Measure: scenario.P99, Of: "server", AtMost: 1e6},
+	}
+	res := short(t, s, func(c *Config) { c.Server, c.Load, c.Servers = server, loads, []string{"ws-single", wide} })
+	if l := laneOf(res, wide); len(l.Cores) != all || !slices.Equal(l.Shared, loads) {
+		t.Errorf("it had cores %v, of them shared %v", l.Cores, l.Shared)
+	}
+	if l := laneOf(res, "ws-single"); !slices.Equal(l.Cores, server) || len(l.Shared) > 0 {
+		t.Errorf("the other had cores %v, of them shared %v", l.Cores, l.Shared)
+	}
+	if j := res.Judgements[0]; !strings.Contains(j.Note, "in common with generator") || j.Pairs == 0 && res.Verdict != result.Refused {
+		t.Errorf("%+v", j)
+	}
+	expectRefusal(t, res, result.SharedCores)
+	_, err = Start(t.Context(), Config{
+		Scenario: s, Brokers: brokers, Worker: []string{os.Args[0]}, Server: server, Load: loads, Servers: []string{fmt.Sprintf("ws-single@cores=%d", all+1)},
+	})
+	if err == nil || !strings.Contains(err.Error(), "take fewer") {
+		t.Errorf("more cores than there are: %v", err)
 	}
 }
 

@@ -102,6 +102,21 @@ func (p *publisher) run(ctx context.Context, l *lane, d time.Duration) (publishe
 	return out, err
 }
 
+// toLate publishes records that only those have who resume, as fast as such go.
+func (p *publisher) toLate(ctx context.Context, in *instance, records int) error {
+	key := []byte(in.late.plan.Symbol(in.late.plan.LateChannel()))
+	pace := produce.Pace{Rate: missedRate, Duration: time.Duration(float64(records) / missedRate * float64(time.Second))}
+	summary, err := p.single.RunAt(ctx, pace, source(func(intended time.Time) (produce.Record, error) {
+		in.late.n++
+		p.value = appendValue(p.value[:0], in.late.n, intended, in.scenario.Publish.Bytes)
+		return produce.Record{Topic: in.topic, Partition: kafka.PartitionAny, Key: key, Value: p.value}, nil
+	}))
+	if err == nil && summary.Errors > 0 {
+		err = fmt.Errorf("%d of %d records were not taken by the broker", summary.Errors, records)
+	}
+	return err
+}
+
 type source func(time.Time) (produce.Record, error)
 
 func (s source) Next(intended time.Time) (produce.Record, error) { return s(intended) }

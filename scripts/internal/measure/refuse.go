@@ -20,6 +20,7 @@ const (
 	spoiledShare = 0.10 // of the slices
 	floorDrift   = 0.10 // between the halves of a run
 	fewest       = 3    // rounds that count
+	resumeShare  = 0.1  // of a turn that those who resume take at least, or the others' p99 is not of that time
 	spreadMS     = 20   // between a burst's first record and its last, at a bare consumer: less than the sends of the first take
 	brokersShare = 0.5  // of a p99 that is judged
 )
@@ -45,7 +46,7 @@ func refusals(res *result.Result) []result.Refusal {
 	for _, l := range res.Lanes {
 		lane = l.Name
 		want := res.Scenario.Connections
-		if l.Server == scenario.Floor && (res.Scenario.Kind != scenario.Deliver || res.Scenario.Subscribe.None) {
+		if l.Server == scenario.Floor && res.Scenario.PlainFloor() {
 			want = l.Connections // its load is its own
 		}
 		if l.Server != scenario.Reader && l.Connections < want && !res.Interrupted {
@@ -55,6 +56,7 @@ func refusals(res *result.Result) []result.Refusal {
 		refuseDrift(res, l, add)
 	}
 	lane = ""
+	refuseShared(res, add)
 	refuseFloor(res, add)
 	return all
 }
@@ -77,12 +79,22 @@ func refuseLane(res *result.Result, l result.Lane, add func(code, format string,
 	if counted == 0 {
 		return
 	}
-	p99Judged := slices.ContainsFunc(res.Scenario.Limits, func(limit scenario.Limit) bool { return limit.Measure == scenario.P99 })
+	late := lateFrom(res)
 	tooMany := func(n int) bool { return float64(n) > spoiledShare*float64(counted) }
 	var starved, slow, brokers, unproven, disturbed, notFull, notPending, unread int
 	var wait, busy, ack, behind float64
 	var lost, doubled, reordered, bad, missing, closed int64
+	var resumes, brief, unresumed int
 	for _, s := range l.Slices {
+		if back := s.Resume; back != nil {
+			resumes++
+			if back.Seconds < resumeShare*s.Seconds {
+				brief++
+			}
+			if back.Replayed != back.Expected || back.Lost+back.Doubled > 0 {
+				unresumed++
+			}
+		}
 		if s.LoadBusy > starvedBusy || s.LoadWait > starvedWait {
 			starved++
 			wait, busy = max(wait, s.LoadWait), max(busy, s.LoadBusy)
@@ -91,7 +103,7 @@ func refuseLane(res *result.Result, l result.Lane, add func(code, format string,
 			slow++
 			ack, behind = max(ack, s.AckP99MS), max(behind, s.BehindMS)
 		}
-		if p99Judged && s.AckP99MS > brokersShare*s.P99MS {
+		if s.P99MS > late && s.AckP99MS > brokersShare*s.P99MS {
 			brokers++
 		}
 		if s.Expected == 0 && l.Server != scenario.Floor && s.Read < s.Records {
@@ -145,9 +157,32 @@ func refuseLane(res *result.Result, l result.Lane, add func(code, format string,
 		add(result.NotPending, "in %d of %d slices of %s a bare consumer had the records of a burst more than %d ms apart: they were not pending at once, and what sending them together saves was not measured. Look at the broker",
 			notPending, counted, l.Name, spreadMS)
 	}
+	if resumes > 0 && brief > resumes/2 {
+		add(result.NotResumed, "in %d of %d slices of %s those who resumed had all they missed in less than %.0f%% of the slice: a p99 of the whole says little of that time. Let more of them resume, or more be missed, or take shorter slices (--slice)",
+			brief, resumes, l.Name, 100*resumeShare)
+	}
+	if unresumed > 0 {
+		add(result.Lossy, "%s: in %d of %d slices not every message that was missed was replayed, once and in order", l.Name, unresumed, resumes)
+	}
 	if lost+doubled+reordered+bad+missing+closed > 0 {
 		add(result.Lossy, "%s: %d of its deliveries did not come, %d lost, %d doubled, %d out of order, %d malformed or with a wrong seq or pos, %d connections ended. What does not deliver has no cost to compare",
 			l.Name, missing, lost, doubled, reordered, bad, closed)
+	}
+}
+
+// refuseShared looks whether a latency is judged of a server whose cores are not its own.
+func refuseShared(res *result.Result, add func(code, format string, args ...any)) {
+	for _, limit := range res.Scenario.Limits {
+		if limit.Info || !slices.Contains([]string{scenario.P99, scenario.Last, scenario.CaughtUp}, limit.Measure) {
+			continue
+		}
+		for _, l := range about(limit, res.Servers) {
+			for _, name := range []string{l.Of, l.Over} {
+				if lane := laneOf(res, name); lane != nil && len(lane.Shared) > 0 {
+					add(result.SharedCores, "%s is judged by how late messages are, and has %s in common with generator, publisher and broker: the times would be theirs too. It takes a machine with more cores, or fewer shards", name, coresInWords(lane.Shared))
+				}
+			}
+		}
 	}
 }
 
@@ -164,6 +199,22 @@ func refuseFloor(res *result.Result, add func(code, format string, args ...any))
 	if n := len(countedRounds(res)); n < fewest {
 		add(result.Incomplete, "only %d rounds count, %d are the fewest that say anything. Ask for more with --rounds", n, fewest)
 	}
+}
+
+// lateFrom is the p99, in ms, from which on it matters how much of it is the broker's: any where a ratio of such times is
+// judged, what is beyond the limit where they are judged by themselves.
+func lateFrom(res *result.Result) float64 {
+	from := math.Inf(1)
+	for _, limit := range res.Scenario.Limits {
+		switch {
+		case limit.Measure != scenario.P99 || limit.Info:
+		case limit.Over != "":
+			from = 0
+		default:
+			from = min(from, limit.AtMost)
+		}
+	}
+	return from
 }
 
 // refuseDrift looks whether a lane's cost was settled: a young broker gives its records in other batches than one that

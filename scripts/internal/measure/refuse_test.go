@@ -86,9 +86,17 @@ func TestRefusals(t *testing.T) {
 		}, ""},
 		{"bursts in pieces", spoil(func(s *result.Slice) { s.SpreadMS = 80 }), result.NotPending},
 		{"a slow broker where latency is judged", func(res *result.Result) {
-			res.Scenario.Limits = []scenario.Limit{{Measure: scenario.P99, Of: "ws-single/many", AtMost: 100}}
+			res.Scenario.Limits = []scenario.Limit{{Measure: scenario.P99, Of: "ws-single/many", Over: "ws-single/one", AtMost: 100}}
 			spoil(func(s *result.Slice) { s.AckP99MS = 30 })(res)
 		}, result.SlowBroker},
+		{"a slow broker that breaks a limit", func(res *result.Result) {
+			res.Scenario.Limits = []scenario.Limit{{Measure: scenario.P99, Of: "ws-single/many", AtMost: 39}}
+			spoil(func(s *result.Slice) { s.AckP99MS = 30 })(res)
+		}, result.SlowBroker},
+		{"a slow broker in spite of which a limit holds", func(res *result.Result) {
+			res.Scenario.Limits = []scenario.Limit{{Measure: scenario.P99, Of: "ws-single/many", AtMost: 41}}
+			spoil(func(s *result.Slice) { s.AckP99MS = 30 })(res)
+		}, ""},
 		{"a slow broker where it is not", spoil(func(s *result.Slice) { s.AckP99MS = 30 }), ""},
 		{"records that nobody wants, and that were not read", once(func(s *result.Slice) { s.Expected, s.Received, s.Read = 0, 0, 3 }), result.Lossy},
 		{"a generator at its end when it was to prove itself", func(res *result.Result) { res.Proof.LoadBusy = 0.96 }, result.Unproven},
@@ -112,6 +120,17 @@ func TestRefusals(t *testing.T) {
 				res.Lanes[i].Slices = res.Lanes[i].Slices[:2]
 			}
 		}, result.Incomplete},
+		{"latency on shared cores", func(res *result.Result) {
+			res.Scenario.Limits = []scenario.Limit{{Measure: scenario.P99, Of: "ws-single/many", AtMost: 100}}
+			res.Lanes[2].Shared = []int{1}
+		}, result.SharedCores},
+		{"cost on shared cores", func(res *result.Result) {
+			res.Scenario.Limits = []scenario.Limit{{Measure: scenario.CPU, Of: "ws-single/many", AtMost: 100}}
+			res.Lanes[2].Shared = []int{1}
+		}, ""},
+		{"a resume that was over at once", spoil(func(s *result.Slice) { s.Resume = &result.Resume{Seconds: 0.1} }), result.NotResumed},
+		{"a resume", spoil(func(s *result.Slice) { s.Resume = &result.Resume{Seconds: 0.5, Expected: 9, Replayed: 9} }), ""},
+		{"a resume that lost", once(func(s *result.Slice) { s.Resume = &result.Resume{Seconds: 0.5, Expected: 9, Replayed: 8} }), result.Lossy},
 		{"a storm that lost", func(res *result.Result) {
 			res.Lanes[2].Storms = []result.Storm{{Expected: 100, Replayed: 99}}
 		}, result.Lossy},

@@ -15,35 +15,72 @@ import (
 	"github.com/adred-codev/ws_poc/kit/metric"
 	"github.com/adred-codev/ws_poc/scripts/internal/machine"
 	"github.com/adred-codev/ws_poc/scripts/internal/result"
+	"github.com/adred-codev/ws_poc/scripts/internal/variant"
 )
 
 // sight is what a server says of itself at one moment.
 type sight struct {
-	rss     int64
-	records float64
-	behind  int
-	busy    float64
-	turns   map[float64]uint64 // turns up to a bound, in seconds
+	rss        int64
+	records    float64
+	behind     int
+	busy       float64
+	goroutines int                // of the process that has most
+	turns      map[float64]uint64 // turns up to a bound, in seconds
 }
 
-// look asks a server's metrics. It is done between slices, so that its cost is in none.
+// look asks a server's metrics. It is done between slices, so that its cost is in none. Of several processes, each of which
+// reads every record, it tells of the one that is furthest behind.
 func (in *instance) look(ctx context.Context) (sight, error) {
-	m, err := in.proc.Metrics(ctx)
-	if err != nil {
-		return sight{}, fmt.Errorf("look at %s: %w", in.name, err)
+	all := sight{turns: map[float64]uint64{}}
+	for i, proc := range in.procs {
+		m, err := proc.Metrics(ctx)
+		if err != nil {
+			return sight{}, fmt.Errorf("look at %s: %w", in.name, err)
+		}
+		records := m.Sum(metric.KafkaRecords.Name) + m.Sum(metric.KafkaRecordsSkipped.Name)
+		if i == 0 || records < all.records {
+			all.records = records
+		}
+		all.behind += int(m.Sum(metric.ConnectionsBehind.Name))
+		all.busy = max(all.busy, highest(m[metric.LoopBusy.Name]))
+		all.goroutines = max(all.goroutines, int(m.Sum("go_goroutines")))
+		for bound, n := range buckets(m[metric.LoopTurn.Name]) {
+			all.turns[bound] += n
+		}
 	}
-	rss, err := machine.RSS(in.proc.PID)
-	if err != nil {
-		return sight{}, err
-	}
-	return sight{
-		rss:     rss,
-		records: m.Sum(metric.KafkaRecords.Name) + m.Sum(metric.KafkaRecordsSkipped.Name),
-		behind:  int(m.Sum(metric.ConnectionsBehind.Name)),
-		busy:    highest(m[metric.LoopBusy.Name]),
-		turns:   buckets(m[metric.LoopTurn.Name]),
-	}, nil
+	var err error
+	all.rss, err = in.rss()
+	return all, err
 }
+
+// cpu is the CPU time that all its processes have used.
+func (in *instance) cpu() (time.Duration, error) {
+	var sum time.Duration
+	for _, proc := range in.procs {
+		cpu, err := machine.ProcessCPU(proc.PID)
+		if err != nil {
+			return sum, fmt.Errorf("read the CPU clock of %s: %w", in.name, err)
+		}
+		sum += cpu
+	}
+	return sum, nil
+}
+
+// rss is the resident memory of all its processes.
+func (in *instance) rss() (int64, error) {
+	var sum int64
+	for _, proc := range in.procs {
+		rss, err := machine.RSS(proc.PID)
+		if err != nil {
+			return sum, fmt.Errorf("read the memory of %s: %w", in.name, err)
+		}
+		sum += rss
+	}
+	return sum, nil
+}
+
+// shardsOf is how many loops a server tells of.
+func shardsOf(m variant.Metrics) int { return len(m[metric.LoopBusy.Name].GetMetric()) }
 
 // heapPage has the runtime's count of allocations. What the metrics say is behind it by what each processor's cache of
 // the heap has not told yet, which is thousands (runtime.ReadMemStats tells the caches to).
@@ -51,17 +88,21 @@ const heapPage = "/debug/pprof/heap?debug=1"
 
 // mallocs is how many objects a server has allocated on its heap.
 func (in *instance) mallocs(ctx context.Context) (float64, error) {
-	resp, err := in.proc.Admin(ctx, http.MethodGet, heapPage)
-	if err != nil {
-		return 0, err
+	var sum float64
+	for _, proc := range in.procs {
+		resp, err := proc.Admin(ctx, http.MethodGet, heapPage)
+		if err != nil {
+			return 0, err
+		}
+		_, rest, found := strings.Cut(string(resp.Body), "\n# Mallocs = ")
+		digits, _, _ := strings.Cut(rest, "\n")
+		n, err := strconv.ParseFloat(digits, 64)
+		if resp.StatusCode != http.StatusOK || !found || err != nil {
+			return 0, fmt.Errorf("ask %s how much it has allocated: %d without a number of allocations", in.name, resp.StatusCode)
+		}
+		sum += n
 	}
-	_, rest, found := strings.Cut(string(resp.Body), "\n# Mallocs = ")
-	digits, _, _ := strings.Cut(rest, "\n")
-	n, err := strconv.ParseFloat(digits, 64)
-	if resp.StatusCode != http.StatusOK || !found || err != nil {
-		return 0, fmt.Errorf("ask %s how much it has allocated: %d without a number of allocations", in.name, resp.StatusCode)
-	}
-	return n, nil
+	return sum, nil
 }
 
 // mallocsAndAsking is the same, and what asking for it allocates itself.
@@ -135,7 +176,7 @@ type view struct {
 
 func (r *Rig) newView(l *lane, round int) *view {
 	v := &view{r: r, l: l, round: round, at: time.Now()}
-	v.cpu, _ = machine.ProcessCPU(l.in.proc.PID) // a process that is gone is told by the slice
+	v.cpu, _ = l.in.cpu() // a process that is gone is told by the slice
 	return v
 }
 
@@ -163,11 +204,11 @@ func (v *view) look(ctx context.Context) error {
 		}
 		v.due = v.r.publisher.due.Load()
 	}
-	if cpu, err := machine.ProcessCPU(v.l.in.proc.PID); err == nil {
+	if cpu, err := v.l.in.cpu(); err == nil {
 		moment.CPU = (cpu - v.cpu).Seconds() / seconds
 		v.cpu = cpu
 	}
-	moment.RSS, _ = machine.RSS(v.l.in.proc.PID)
+	moment.RSS, _ = v.l.in.rss()
 	v.at = now
 	p.PerSecond = moment.PerSecond
 	v.r.res.Timeline = append(v.r.res.Timeline, moment)

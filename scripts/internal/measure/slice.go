@@ -2,7 +2,9 @@ package measure
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"time"
 
@@ -24,15 +26,16 @@ type reading struct {
 	at    time.Time
 	cpu   time.Duration // the lane's server
 	ours  time.Duration // all servers and baselines
+	loads time.Duration // generator, publisher and broker, as far as they are this run's
 	cores machine.Cores
 }
 
 func (r *Rig) read(in *instance) (reading, error) {
 	now := reading{}
 	for _, other := range r.instances {
-		cpu, err := machine.ProcessCPU(other.proc.PID)
+		cpu, err := other.cpu()
 		if err != nil {
-			return now, fmt.Errorf("read the CPU clock of %s: %w", other.name, err)
+			return now, err
 		}
 		now.ours += cpu
 		if other == in {
@@ -40,6 +43,11 @@ func (r *Rig) read(in *instance) (reading, error) {
 		}
 	}
 	var err error
+	if len(shared(in.cores, r.cfg.Load)) > 0 {
+		if now.loads, err = r.loads(); err != nil {
+			return now, err
+		}
+	}
 	now.cores, err = machine.ReadCores()
 	now.at = time.Now()
 	return now, err
@@ -53,7 +61,12 @@ func (r *Rig) slice(ctx context.Context, l *lane, round int, d time.Duration) (r
 	r.slices++
 	in := l.in
 	if round >= 0 { // the same records for all lanes of a round
-		l.next = scenario.NewSequence(in.scenario.Channels, l.publish.Zipf, r.cfg.Seed+uint64(round))
+		l.next = scenario.SequenceOf(&in.scenario, l.publish, r.cfg.Seed+uint64(round))
+		if l.resume > 0 {
+			if err := in.late.leave(ctx, r, in); err != nil {
+				return result.Slice{Round: round}, err
+			}
+		}
 	}
 	out := result.Slice{Round: round, At: r.since()}
 	before, err := in.look(ctx)
@@ -77,18 +90,31 @@ func (r *Rig) slice(ctx context.Context, l *lane, round int, d time.Duration) (r
 		return out, err
 	}
 	v := r.newView(l, round)
+	resumed := func() (result.Resume, error) { return result.Resume{}, nil }
+	if l.resume > 0 && round >= 0 {
+		resumed = in.late.comeBack(ctx, r)
+	}
 	done, err := r.publish(ctx, l, d, v)
 	if err != nil {
-		return out, err
+		_, late := resumed()
+		return out, errors.Join(err, late)
 	}
 	to, err := r.await(ctx, l, done, before, v)
-	if err != nil {
+	back, late := resumed()
+	if err = errors.Join(err, late); err != nil {
 		return out, err
+	}
+	if l.resume > 0 && round >= 0 {
+		if out.Resume = &back; back.Seconds > to.at.Sub(from.at).Seconds() {
+			if to, err = r.read(in); err != nil { // their messages' cost is in it to the last
+				return out, err
+			}
+		}
 	}
 	out.Seconds, out.Records, out.Expected = to.at.Sub(from.at).Seconds(), done.records, done.expected
 	out.AckP99MS, out.BehindMS = done.ackP99MS, done.behindMS
 	out.CPUMicros = float64((to.cpu - from.cpu).Nanoseconds()) / 1000
-	r.shared(&out, from, to)
+	r.shared(&out, in, from, to)
 	out.Disturbed = disturbance(out)
 	if listens {
 		heard, err := in.fleet.End(ctx)
@@ -126,15 +152,40 @@ func (r *Rig) slice(ctx context.Context, l *lane, round int, d time.Duration) (r
 	return out, nil
 }
 
-// shared notes what others had of the servers' cores between two readings.
-func (r *Rig) shared(out *result.Slice, from, to reading) {
-	if len(r.cfg.Server) == 0 {
+// shared notes what others had of the server's cores between two readings. On cores that the load has too, the load's time is
+// known and taken off; a broker that is not the run's own cannot be told from others there, and then nothing is said.
+func (r *Rig) shared(out *result.Slice, in *instance, from, to reading) {
+	if len(in.cores) == 0 {
 		return
 	}
+	cores, known := r.cfg.Server, to.ours-from.ours
+	if len(shared(in.cores, r.cfg.Load)) > 0 {
+		cores, known = slices.Concat(r.cfg.Server, r.cfg.Load), known+to.loads-from.loads
+	}
 	wall := to.at.Sub(from.at)
-	busy, steal := machine.Between(from.cores, to.cores, r.cfg.Server)
+	busy, steal := machine.Between(from.cores, to.cores, cores)
 	out.Steal = steal
-	out.Foreign = max(0, busy-float64(to.ours-from.ours)/float64(wall)/float64(len(r.cfg.Server)))
+	if len(cores) > len(r.cfg.Server) && r.broker == nil {
+		return
+	}
+	out.Foreign = max(0, busy-float64(known)/float64(wall)/float64(len(cores)))
+}
+
+// loads is the CPU time of all that runs on the load's cores for this run.
+func (r *Rig) loads() (time.Duration, error) {
+	pids := append(r.Workers(), os.Getpid())
+	if r.broker != nil {
+		pids = append(pids, r.broker.PID())
+	}
+	var sum time.Duration
+	for _, pid := range pids {
+		cpu, err := machine.ProcessCPU(pid)
+		if err != nil {
+			return sum, err
+		}
+		sum += cpu
+	}
+	return sum, nil
 }
 
 // publish runs the publisher and looks at the clients meanwhile.

@@ -88,7 +88,7 @@ func (r *Rig) cutAndReturn(ctx context.Context, l *lane) (result.Storm, error) {
 		return out, err
 	}
 	var core result.Slice
-	r.shared(&core, from, to)
+	r.shared(&core, l.in, from, to)
 	refused := 0
 	for _, n := range back.Refused {
 		refused += n

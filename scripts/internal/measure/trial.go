@@ -92,7 +92,7 @@ func (r *Rig) try(ctx context.Context, l *lane, c *result.Capacity, s spell) (fi
 	f := classify(slice, c.BoundMS, r.res.Proof.FramesPerSecond)
 	c.Trials = append(c.Trials, result.Trial{
 		Rate: s.rate, P99MS: slice.P99MS, Reach: float64(slice.Received) / float64(max(slice.Expected, 1)),
-		CPU:  slice.CPUMicros / 1e6 / max(slice.Seconds, 1e-9) / float64(max(len(r.cfg.Server), 1)),
+		CPU:  slice.CPUMicros / 1e6 / max(slice.Seconds, 1e-9) / float64(max(len(l.in.cores), 1)),
 		Held: f.held(), Why: f.String(),
 	})
 	if f.held() {

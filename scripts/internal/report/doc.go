@@ -13,6 +13,7 @@
 //	              -> page.go       tables and pictures in HTML, with page.tmpl and page.css
 //	              -> picture.go    which pictures there are; one as a file
 //
+//	crossover.go which variant is cheaper, load by load, out of a model
 //	verdict.go   verdicts and refusals in words
 //	words.go     loads, limits and commands in words
 //	format.go    numbers, as every table and picture writes them

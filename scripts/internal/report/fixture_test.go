@@ -240,6 +240,42 @@ func stalled() *result.Result {
 	return r
 }
 
+// variants is a run of both variants, of one with two shards on a core that the load has too, and of clients that resume.
+func variants() *result.Result {
+	d := newDice(6)
+	r := begun(scenario.Scenario{
+		Name: "variants", Title: "Both variants side by side", About: "What the same load costs in each.",
+		Kind: scenario.Deliver, Connections: 5000, Channels: 1, Subscribe: scenario.Subscribe{Each: 1}, Missed: 1000,
+		Lanes:   []scenario.Lane{{Name: "quiet"}, {Name: "resuming", Resume: 1000}},
+		Publish: scenario.Publish{Rate: 5, Bytes: 104}, Slice: scenario.Duration(2 * time.Second), Rounds: 6,
+	})
+	r.Servers = []string{"ws-single", "ws-multi@shards=1", "ws-multi@shards=2"}
+	r.Scenario.Servers = r.Servers
+	r.Lanes = make([]result.Lane, 0, 5)
+	served(d, r, "ws-single/quiet", "ws-single", 4.4, 14)
+	one := served(d, r, "ws-multi@shards=1/quiet", "ws-multi@shards=1", 4.5, 15)
+	back := served(d, r, "ws-multi@shards=1/resuming", "ws-multi@shards=1", 21, 18)
+	two := served(d, r, "ws-multi@shards=2/quiet", "ws-multi@shards=2", 4.7, 11)
+	served(d, r, "floor", "floor", 4.05, 12)
+	for i := range r.Lanes {
+		r.Lanes[i].Baseline = r.Lanes[i].Server == "floor"
+	}
+	one.Shards, one.Processes, one.Cores = 1, 1, []int{0}
+	back.Shards, back.Processes, back.Cores, back.Resuming = 1, 1, []int{0}, 1000
+	two.Shards, two.Processes, two.Cores, two.Shared = 2, 1, []int{0, 1}, []int{1}
+	for i := range back.Slices {
+		back.Slices[i].Resume = &result.Resume{Clients: 1000, Seconds: d.about(1.3, 0.05), Replayed: 1_000_000, Expected: 1_000_000}
+	}
+	timed(d, r)
+	const note = "ws-multi@shards=2/quiet has core 1 in common with generator, publisher and broker: its CPU time is its own, how late it is is not"
+	r.Judgements = []result.Judgement{
+		{Limit: scenario.Limit{Goal: "G7", Measure: scenario.CPU, Of: "ws-multi@shards=1/quiet", Over: "ws-single/quiet", AtMost: 1.1, Stretch: 1}, Text: "CPU per delivery: ws-multi@shards=1/quiet over ws-single/quiet", Unit: "x", Value: 1.02, Low: 1.01, High: 1.04, Pairs: 6, Verdict: result.Holds},
+		{Limit: scenario.Limit{Measure: scenario.CPU, Of: "ws-multi@shards=2/quiet", Over: "ws-multi@shards=1/quiet", AtMost: 1.11, Stretch: 1.03}, Text: "CPU per delivery: ws-multi@shards=2/quiet over ws-multi@shards=1/quiet", Unit: "x", Value: 1.05, Low: 1.03, High: 1.07, Pairs: 6, Verdict: result.Holds, Note: note},
+		{Limit: scenario.Limit{Measure: scenario.P99, Of: "ws-multi@shards=1/resuming", Over: "ws-multi@shards=1/quiet", Info: true}, Text: "p99 latency: ws-multi@shards=1/resuming over ws-multi@shards=1/quiet", Unit: "x", Value: 1.19, Low: 1.15, High: 1.24, Pairs: 6, Verdict: result.Stated},
+	}
+	return r
+}
+
 // examples are all of them.
 func examples() map[string][]*result.Result {
 	return map[string][]*result.Result{
@@ -247,6 +283,7 @@ func examples() map[string][]*result.Result {
 		"idle":      {idle()},
 		"storm":     {stormy()},
 		"stalled":   {stalled()},
+		"variants":  {variants()},
 		"all":       {broadcast(12000), idle(), stormy(), stalled(), broadcast(4000), broadcast(8000)},
 		"theirs":    theirs(),
 		"nothing":   {},

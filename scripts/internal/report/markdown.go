@@ -9,12 +9,14 @@ import (
 	"strings"
 	"time"
 
+	"github.com/adred-codev/ws_poc/scripts/internal/model"
 	"github.com/adred-codev/ws_poc/scripts/internal/result"
 )
 
 // Markdown writes results for a pull request: the verdict first, then the limits, the figures of each lane, and what is
-// needed to believe them and to measure again. Results that are nil are passed over.
-func Markdown(w io.Writer, results []*result.Result) error {
+// needed to believe them and to measure again. Results that are nil are passed over. With a model, which may be nil, it says too
+// which variant is cheaper for loads that were not measured.
+func Markdown(w io.Writer, results []*result.Result, m *model.Model) error {
 	results = present(results)
 	var b strings.Builder
 	switch len(results) {
@@ -33,6 +35,9 @@ func Markdown(w io.Writer, results []*result.Result) error {
 		for i, name := range titles(results) {
 			markdownOne(&b, results[i], "###", name)
 		}
+	}
+	if c := newCrossing(m); c != nil {
+		c.markdown(&b, "###", true)
 	}
 	if len(results) > 0 {
 		b.WriteString(reading)
@@ -188,7 +193,13 @@ func facts(r *result.Result) [][2]string {
 	}
 	add("Machine", strings.Join(machine, ", "))
 	if len(r.Cores.Server)+len(r.Cores.Load) > 0 {
-		add("Cores", fmt.Sprintf("servers on %s; generator, publisher and broker on %s", numbers(r.Cores.Server), numbers(r.Cores.Load)))
+		words := fmt.Sprintf("servers on %s; generator, publisher and broker on %s", numbers(r.Cores.Server), numbers(r.Cores.Load))
+		for _, l := range ordered(r) {
+			if len(l.Shared) > 0 {
+				words += fmt.Sprintf("; %s on %s too, so that it shares %s with the load", named(l), numbers(l.Cores), numbers(l.Shared))
+			}
+		}
+		add("Cores", words)
 	} else if len(r.Lanes) > 0 {
 		add("Cores", "servers and load were not kept apart")
 	}

@@ -1,9 +1,11 @@
 package report
 
 import (
+	"fmt"
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/adred-codev/ws_poc/scripts/internal/result"
 )
@@ -185,6 +187,12 @@ func laneTable(r *result.Result) table {
 		}
 		return s
 	})
+	add("where it ran", func(l *result.Lane) string {
+		if s := ran(l); s != "" {
+			return s
+		}
+		return none
+	})
 	add("CPU a delivery, µs (95% interval)", func(l *result.Lane) string { return ranged(aDelivery.cost(l)) })
 	add("over the floor, × (95% interval)", func(l *result.Lane) string { return ranged(overFloor(r, l)) })
 	add("CPU a record, µs (95% interval)", func(l *result.Lane) string { return ranged(recordCost(r, l)) })
@@ -231,6 +239,18 @@ func laneTable(r *result.Result) table {
 		}
 		return s
 	})
+	add("goroutines with all connections at rest", func(l *result.Lane) string {
+		if len(l.Memory) == 0 {
+			return none
+		}
+		return known(float64(steps(l)[len(l.Memory)-1].Goroutines), whole)
+	})
+	add("resumed in each slice", func(l *result.Lane) string {
+		if s := resumedInWords(l); s != "" {
+			return s
+		}
+		return none
+	})
 	add("slices, of them disturbed", func(l *result.Lane) string {
 		if len(l.Slices) == 0 {
 			return none
@@ -238,4 +258,35 @@ func laneTable(r *result.Result) table {
 		return count(len(l.Slices)) + ", " + count(disturbed(l))
 	})
 	return t
+}
+
+// ran says what of a lane's server is unlike others': shards, processes, and cores that the load has too.
+func ran(l *result.Lane) string {
+	var parts []string
+	if l.Shards > 1 {
+		parts = append(parts, plural(l.Shards, "shard", "shards"))
+	}
+	if l.Processes > 1 {
+		parts = append(parts, plural(l.Processes, "process", "processes")+" on one port: descriptors and memory, not shards")
+	}
+	if len(l.Shared) > 0 {
+		parts = append(parts, numbers(l.Cores)+", of which "+numbers(l.Shared)+" is the load's too: its latency is not its own")
+	}
+	return strings.Join(parts, "; ")
+}
+
+// resumedInWords says how long it took those who resumed to have what they had missed.
+func resumedInWords(l *result.Lane) string {
+	var took []float64
+	clients, each := 0, int64(0)
+	for _, s := range l.Slices {
+		if r := s.Resume; r != nil {
+			took, clients = append(took, r.Seconds), r.Clients
+			each = r.Expected / int64(max(r.Clients, 1))
+		}
+	}
+	if len(took) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%s with %s each, in %s s", plural(clients, "client", "clients"), plural(each, "message", "messages"), number(median(took)))
 }

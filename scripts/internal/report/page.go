@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/adred-codev/ws_poc/scripts/internal/model"
 	"github.com/adred-codev/ws_poc/scripts/internal/result"
 	"github.com/adred-codev/ws_poc/scripts/internal/scenario"
 )
@@ -29,6 +30,7 @@ type page struct {
 	Overview                              grille
 	Limits                                *exhibit
 	Families                              []family
+	Map                                   []exhibit
 	Sections                              []*section
 	Refused                               []refused
 }
@@ -73,9 +75,13 @@ type field struct {
 	Words, Long             bool
 }
 
-// HTML writes results as one page that needs nothing beside itself. Results that are nil are passed over.
-func HTML(w io.Writer, results []*result.Result) error {
+// HTML writes results as one page that needs nothing beside itself. Results that are nil are passed over. With a model, which may
+// be nil, it has the map of which variant is cheaper.
+func HTML(w io.Writer, results []*result.Result, m *model.Model) error {
 	p, err := newPage(present(results))
+	if err == nil {
+		p.Map, err = newCrossing(m).exhibits()
+	}
 	if err != nil {
 		return err
 	}
@@ -274,7 +280,7 @@ func introduced(results []*result.Result) []server {
 	var all []server
 	for _, p := range servers {
 		for _, r := range results {
-			if slices.ContainsFunc(r.Lanes, func(l result.Lane) bool { return serverOf(&l) == p.name }) {
+			if slices.ContainsFunc(r.Lanes, func(l result.Lane) bool { return scenario.VariantOf(serverOf(&l)) == p.name }) {
 				all = append(all, server{p.name, who[p.name], p.name})
 				break
 			}

@@ -11,6 +11,7 @@ import (
 	"sync"
 
 	"github.com/adred-codev/ws_poc/scripts/internal/result"
+	"github.com/adred-codev/ws_poc/scripts/internal/scenario"
 )
 
 // A paint is one color of the pictures and the page, in both schemes. Pictures are drawn with light, and svg.go finds
@@ -56,12 +57,18 @@ func paints() []paint { return palette }
 var palette = slices.Concat([]paint{ink, muted, rule, panel, good, bad, unknown}, servers, strangers)
 
 // paintOf returns the color of a server; one that nobody knows gets the same one every time. A second build of a server,
-// such as ws-single#2, is told apart from the first.
+// such as ws-single#2, is told apart from the first, and so is one with other settings, such as ws-multi@shards=2, from the one
+// that has a shard: that is what the variant's own color is for.
 func paintOf(server string) paint {
 	if _, n, ok := strings.Cut(server, "#"); ok {
 		if i, err := strconv.Atoi(n); err == nil && i > 1 {
 			return strangers[(i-2)%len(strangers)]
 		}
+	}
+	if c, err := scenario.ParseCandidate(server); err == nil && c.Shards > 1 {
+		return strangers[(c.Shards-2)%len(strangers)]
+	} else if err == nil && (c.Shards == 1 || !strings.Contains(server, "@")) {
+		server = c.Variant
 	}
 	for _, p := range servers {
 		if p.name == server {

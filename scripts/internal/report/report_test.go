@@ -16,6 +16,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/adred-codev/ws_poc/scripts/internal/model"
 	"github.com/adred-codev/ws_poc/scripts/internal/result"
 )
 
@@ -55,7 +56,10 @@ func TestReportsTellEverything(t *testing.T) {
 						tells(t, which, text, l.Name)
 					}
 					for _, j := range r.Judgements {
-						tells(t, which, text, about(j), valueOf(j), bound(j.AtMost, j.Unit), outcome(r, j))
+						tells(t, which, text, about(j), valueOf(j), outcome(r, j))
+						if !j.Info {
+							tells(t, which, text, bound(j.AtMost, j.Unit))
+						}
 					}
 					for _, f := range r.Refusals {
 						tells(t, which, text, reason(f.Code), sentence(f.Text))
@@ -384,7 +388,7 @@ func TestPaintsAreApart(t *testing.T) {
 func inMarkdown(t *testing.T, results []*result.Result) string {
 	t.Helper()
 	var b bytes.Buffer
-	if err := Markdown(&b, results); err != nil {
+	if err := Markdown(&b, results, nil); err != nil {
 		t.Fatal(err)
 	}
 	return b.String()
@@ -393,7 +397,7 @@ func inMarkdown(t *testing.T, results []*result.Result) string {
 func inHTML(t *testing.T, results []*result.Result) string {
 	t.Helper()
 	var b bytes.Buffer
-	if err := HTML(&b, results); err != nil {
+	if err := HTML(&b, results, nil); err != nil {
 		t.Fatal(err)
 	}
 	return b.String()
@@ -443,8 +447,8 @@ type failing struct{}
 func (failing) Write([]byte) (int, error) { return 0, errors.New("full") }
 
 func TestWritersErrorsAreTold(t *testing.T) {
-	for name, write := range map[string]func(io.Writer, []*result.Result) error{"Markdown": Markdown, "HTML": HTML} {
-		if err := write(failing{}, []*result.Result{stormy()}); err == nil || !strings.Contains(err.Error(), "full") {
+	for name, write := range map[string]func(io.Writer, []*result.Result, *model.Model) error{"Markdown": Markdown, "HTML": HTML} {
+		if err := write(failing{}, []*result.Result{stormy()}, nil); err == nil || !strings.Contains(err.Error(), "full") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -459,4 +463,28 @@ func FuzzMarkdownText(f *testing.F) {
 			t.Errorf("%q becomes %q", s, out)
 		}
 	})
+}
+
+// A variant has its color with one shard, too; with more it is told apart.
+func TestPaintOfCandidates(t *testing.T) {
+	for server, want := range map[string]string{
+		"ws-multi": "ws-multi", "ws-multi@shards=1": "ws-multi", "ws-multi@shards=2": "other-1", "ws-multi@shards=4": "other-3",
+		"ws-single": "ws-single", "ws-single#2": "other-1", "floor": "floor",
+	} {
+		if got := paintOf(server).name; got != want {
+			t.Errorf("%s is painted %s, want %s", server, got, want)
+		}
+	}
+	if got := paintOf("ws-multi@WS_FLUSH_INTERVAL=10ms").name; !strings.HasPrefix(got, "other-") {
+		t.Errorf("other settings are painted %s", got)
+	}
+}
+
+// Results of one load with other servers are told apart by them.
+func TestTitlesOfOtherServers(t *testing.T) {
+	one, other := broadcast(4000), broadcast(4000)
+	other.Servers = []string{"ws-multi@shards=1"}
+	if got := titles([]*result.Result{one, other}); got[0] == got[1] || !strings.Contains(got[1], "ws-multi@shards=1") {
+		t.Errorf("%q", got)
+	}
 }

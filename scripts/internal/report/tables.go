@@ -87,7 +87,15 @@ func limitTable(r *result.Result) table {
 		if name == "" {
 			name = none
 		}
-		t.row(plain(name), about(j), valueOf(j), "≤\u00a0"+bound(j.AtMost, j.Unit), stretch)
+		limit := none
+		if j.AtMost > 0 {
+			limit = "≤\u00a0" + bound(j.AtMost, j.Unit)
+		}
+		what := about(j)
+		if j.Note != "" {
+			what += " (" + j.Note + ")"
+		}
+		t.row(plain(name), what, valueOf(j), limit, stretch)
 		last := len(t.rows) - 1
 		t.rows[last] = append(t.rows[last], cell{text: outcome(r, j), paint: verdictPaint(verdictOf(r, j)).name})
 	}

@@ -23,6 +23,8 @@ var reasons = map[string]string{
 	result.NotPending:   "The records did not wait for each other",
 	result.Incomplete:   "The run is not complete",
 	result.NotConnected: "Not all clients were connected",
+	result.SharedCores:  "A server shared a core with the load",
+	result.NotResumed:   "Those who resumed were done too soon",
 }
 
 func reason(code string) string {
@@ -51,6 +53,9 @@ func sentence(s string) string {
 
 // outcome says what became of a limit. In a run that was refused no limit counts, whatever its figure.
 func outcome(r *result.Result, j result.Judgement) string {
+	if j.Verdict == result.Stated {
+		return "stated; there is no limit"
+	}
 	if r.Verdict == result.Refused {
 		switch j.Verdict {
 		case result.Holds:
@@ -88,9 +93,20 @@ func verdictOf(r *result.Result, j result.Judgement) result.Verdict {
 	return j.Verdict
 }
 
+// judgedLimits is how many judgements are of limits, and do not only state a figure.
+func judgedLimits(r *result.Result) int {
+	n := 0
+	for _, j := range r.Judgements {
+		if j.Verdict != result.Stated {
+			n++
+		}
+	}
+	return n
+}
+
 // measuredOnly says that a run had no limit to hold.
 func measuredOnly(r *result.Result) bool {
-	return r.Verdict == result.Holds && len(r.Judgements) == 0 && r.Capacity == nil
+	return r.Verdict == result.Holds && judgedLimits(r) == 0 && r.Capacity == nil
 }
 
 // word is the verdict of a run in a word or two.
@@ -127,7 +143,8 @@ func summary(r *result.Result) string {
 			open++
 		}
 	}
-	limits := plural(len(r.Judgements), "limit", "limits")
+	all := judgedLimits(r)
+	limits := plural(all, "limit", "limits")
 	var s string
 	switch r.Verdict {
 	case result.Refused:
@@ -155,9 +172,9 @@ func summary(r *result.Result) string {
 		s = fmt.Sprintf("%d of %s %s more slices, %d %s", open, limits, verb(open, "needs", "need"), hold, verb(hold, "holds", "hold"))
 	default:
 		switch {
-		case r.Capacity != nil && len(r.Judgements) == 0:
+		case r.Capacity != nil && all == 0:
 			s = held(r.Capacity)
-		case len(r.Judgements) == 0:
+		case all == 0:
 			s = "the scenario states no limit"
 			if !measuredOnly(r) {
 				s += ", or nothing was judged"
@@ -165,11 +182,11 @@ func summary(r *result.Result) string {
 		default:
 			s = fmt.Sprintf("%d of %s", hold, limits)
 			switch {
-			case hold == len(r.Judgements) && hold == 1:
+			case hold == all && hold == 1:
 				s = limits
-			case hold == len(r.Judgements) && hold == 2:
+			case hold == all && hold == 2:
 				s = "both limits"
-			case hold == len(r.Judgements):
+			case hold == all:
 				s = "all " + limits
 			}
 			switch {

@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -48,9 +49,19 @@ func titles(results []*result.Result) []string {
 		}
 		if seen[all[i]] > 1 {
 			all[i] += ": " + plural(r.Scenario.Connections, "connection", "connections")
+			if differ(results, r) {
+				all[i] += " to " + list(r.Servers)
+			}
 		}
 	}
 	return all
+}
+
+// differ says whether a result of the same load has other servers.
+func differ(results []*result.Result, r *result.Result) bool {
+	return slices.ContainsFunc(results, func(o *result.Result) bool {
+		return o.Capacity == nil && title(o) == title(r) && o.Scenario.Connections == r.Scenario.Connections && !slices.Equal(o.Servers, r.Servers)
+	})
 }
 
 func verb(n int, one, many string) string {
@@ -74,6 +85,8 @@ func about(j result.Judgement) string {
 		scenario.IdleCPU:   "idle CPU per connection",
 		scenario.Allocs:    "allocations per delivery",
 		scenario.CaughtUp:  "time to catch up",
+		scenario.Sockets:   "kernel memory per connection",
+		scenario.Goroutine: "goroutines",
 	}[j.Measure]
 	if s == "" {
 		s = j.Measure
@@ -119,14 +132,13 @@ func load(s scenario.Scenario) string {
 	if s.Connections > 0 {
 		parts = append(parts, plural(s.Connections, "connection", "connections")+holding(s))
 	}
+	if s.Kind == scenario.Deliver && len(s.Steps) > 0 {
+		parts = append(parts, "memory read at "+list(counts(s.Steps)))
+	}
 	switch s.Kind {
 	case scenario.Idle:
 		if len(s.Steps) > 1 {
-			steps := make([]string, len(s.Steps))
-			for i, n := range s.Steps {
-				steps[i] = count(n)
-			}
-			parts = append(parts, "memory read at "+list(steps))
+			parts = append(parts, "memory read at "+list(counts(s.Steps)))
 		}
 		if s.Rest > 0 {
 			parts = append(parts, "then left alone for "+seconds(time.Duration(s.Rest).Seconds()))
@@ -137,11 +149,22 @@ func load(s scenario.Scenario) string {
 		if s.Publish.Rate > 0 {
 			parts = append(parts, published(s.Publish))
 		}
+		if n := s.Resuming(); n > 0 {
+			parts = append(parts, fmt.Sprintf("%s that resume, with %s missed by each", plural(n, "other", "others"), plural(s.Missed, "record", "records")))
+		}
 		if s.Rounds > 0 && s.Slice > 0 {
 			parts = append(parts, fmt.Sprintf("%s of %s for each server", plural(s.Rounds, "slice", "slices"), seconds(time.Duration(s.Slice).Seconds())))
 		}
 	}
 	return strings.Join(parts, "; ")
+}
+
+func counts(numbers []int) []string {
+	words := make([]string, len(numbers))
+	for i, n := range numbers {
+		words[i] = count(n)
+	}
+	return words
 }
 
 func holding(s scenario.Scenario) string {
@@ -150,6 +173,8 @@ func holding(s scenario.Scenario) string {
 		return " on channels nobody publishes to"
 	case s.Channels == 1:
 		return " to one channel"
+	case len(s.Subscribe.FanOuts) > 0:
+		return fmt.Sprintf(", each to a channel of each of %s", plural(len(s.Subscribe.FanOuts), "kind", "kinds"))
 	case s.Channels > 1 && s.Subscribe.Each > 0:
 		h := fmt.Sprintf(", each to %s of %s channels", count(s.Subscribe.Each), count(s.Channels))
 		if s.Subscribe.Zipf > 0 {

@@ -3,6 +3,7 @@ package result_test
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -255,7 +256,9 @@ func idle(t *testing.T) *result.Result {
 		{At: 90, Phase: "rest", Lane: "ws-single", Connections: 15000, CPU: 0.005, RSS: 134_900_000},
 	}
 	exactly := func(v float64) judge.Interval { return judge.Interval{Value: v, Low: v, High: v, N: 1} }
-	limits := r.Scenario.Limits
+	r.Scenario.Servers = r.Servers
+	r.Scenario.Limits = slices.DeleteFunc(r.Scenario.Limits, func(l scenario.Limit) bool { return l.Of == scenario.Multi })
+	limits := slices.Clone(r.Scenario.Limits)
 	for i := range limits {
 		limits[i].Of = "ws-single"
 	}

@@ -56,12 +56,18 @@ type Lane struct {
 	Baseline bool              `json:"baseline,omitempty"` // it is what servers are compared with
 	Settings map[string]string `json:"settings,omitempty"` // its environment, without addresses and secrets
 
+	Shards    int   `json:"shards,omitempty"`    // loops of each process, as it tells itself
+	Processes int   `json:"processes,omitempty"` // on one port
+	Cores     []int `json:"cores,omitempty"`     // it ran on; none: any
+	Shared    []int `json:"shared,omitempty"`    // of them, those that generator, publisher and broker have too: its CPU time says something, its latency does not
+	Resuming  int   `json:"resuming,omitempty"`  // clients besides, that come back in each of its turns
+
 	Connections int      `json:"connections"`       // held while it was measured
 	Stalled     int      `json:"stalled,omitempty"` // of them
 	FanOut      float64  `json:"fan_out,omitempty"` // connections a record reaches, over the run
 	Connect     *Connect `json:"connect,omitempty"`
 	Slices      []Slice  `json:"slices,omitempty"` // kind deliver: its turns
-	Memory      []Memory `json:"memory,omitempty"` // kind idle: at each step
+	Memory      []Memory `json:"memory,omitempty"` // at each step
 	Idle        []Rest   `json:"idle,omitempty"`   // kind idle: each rest at the last step
 	Storms      []Storm  `json:"storms,omitempty"` // kind storm: each cut and return
 
@@ -116,6 +122,8 @@ type Slice struct {
 	P999MS float64 `json:"p999_ms"` // of 999 in a thousand
 	MaxMS  float64 `json:"max_ms"`  // of the slowest
 
+	Resume *Resume `json:"resume,omitempty"` // those who came back meanwhile
+
 	AckP99MS  float64 `json:"ack_p99_ms,omitempty"` // of the broker, from the intended time
 	SpreadMS  float64 `json:"spread_ms,omitempty"`  // of a burst: from a bare consumer's first record of it to its last; half of the bursts had less
 	BehindMS  float64 `json:"behind_ms"`            // the publisher's schedule, at worst
@@ -124,6 +132,16 @@ type Slice struct {
 	Foreign   float64 `json:"foreign"`              // share of the server's core that others used
 	Steal     float64 `json:"steal"`                // share the hypervisor took
 	Disturbed string  `json:"disturbed,omitempty"`  // why it does not count, and was repeated
+}
+
+// Resume is the return, at the begin of a turn, of clients that had been cut.
+type Resume struct {
+	Clients  int     `json:"clients"`           // that came back
+	Seconds  float64 `json:"seconds"`           // until the last had what it missed
+	Replayed int64   `json:"replayed"`          // messages that came from the history
+	Expected int64   `json:"expected"`          // messages that were missed
+	Lost     int64   `json:"lost,omitempty"`    // of them, those that never came
+	Doubled  int64   `json:"doubled,omitempty"` // messages that came again
 }
 
 // Broadcast is one record that went to all.
@@ -135,9 +153,10 @@ type Broadcast struct {
 
 // Memory is read when the connections rest and the collector has run.
 type Memory struct {
-	Connections int   `json:"connections"` // open then
-	RSS         int64 `json:"rss"`         // bytes of the server's resident memory
-	Sockets     int64 `json:"sockets"`     // kernel memory of all sockets of the machine, both ends of each connection: differences mean something
+	Connections int   `json:"connections"`          // open then
+	RSS         int64 `json:"rss"`                  // bytes of the server's resident memory
+	Sockets     int64 `json:"sockets"`              // kernel memory of all sockets of the machine, both ends of each connection: differences mean something
+	Goroutines  int   `json:"goroutines,omitempty"` // of the server, the process that has most
 }
 
 // Rest is some seconds in which nothing is published. A turn of the floor of the same round follows.
@@ -252,6 +271,7 @@ type Judgement struct {
 	Needed  int     `json:"needed,omitempty"`          // undecided: so many more pairs may settle it
 	Verdict Verdict `json:"verdict"`                   // what the interval says of at_most
 	Reached bool    `json:"stretch_reached,omitempty"` // all of the interval is within stretch
+	Note    string  `json:"note,omitempty"`            // what is to be known of it
 }
 
 // Refusal is a reason not to judge.
@@ -270,6 +290,7 @@ const (
 	Worse     Verdict = "worse"     // 1
 	Refused   Verdict = "refused"   // 3
 	Undecided Verdict = "undecided" // 4
+	Stated    Verdict = "stated"    // of a figure without a limit; a run is none
 )
 
 // Reasons to refuse.
@@ -285,4 +306,6 @@ const (
 	NotPending   = "pending-not-reached" // records that should go out together did not
 	Incomplete   = "incomplete"          // interrupted, or too few slices
 	NotConnected = "not-connected"       // fewer connections than the scenario has
+	SharedCores  = "cores-shared"        // a latency is judged of a server that shares a core with the load
+	NotResumed   = "resume-too-short"    // those who resumed were done before they could be in anybody's way
 )

@@ -47,6 +47,14 @@ func (s *Scenario) check(f *fields) {
 	s.checkSubscribe(f)
 	s.checkKind(f)
 	settings(f, "settings", s.Settings)
+	for i, name := range s.Servers {
+		field := fmt.Sprintf("servers[%d]", i)
+		if _, err := ParseCandidate(name); err != nil {
+			f.wrong(field, "is %s: %v", name, err)
+		} else if slices.Contains(s.Servers[:i], name) {
+			f.wrong(field, "is %s again", name)
+		}
+	}
 	for i, name := range s.Beside {
 		field := fmt.Sprintf("beside[%d]", i)
 		switch {
@@ -71,8 +79,28 @@ func (s *Scenario) checkSubscribe(f *fields) {
 	case s.Subscribe.None && s.Kind != Deliver:
 		f.wrong("subscribe.none", "is true: only a scenario of kind deliver may subscribe to nothing")
 	}
+	if len(s.Subscribe.FanOuts) > 0 {
+		s.checkGroups(f)
+		return
+	}
 	between(f, "subscribe.each", s.Subscribe.Each, 1, max(s.Channels, 1), ", the number of channels")
 	between(f, "subscribe.zipf", s.Subscribe.Zipf, 0, mostZipf, "")
+}
+
+// checkGroups looks at channels that are dealt out in groups: how many there are follows.
+func (s *Scenario) checkGroups(f *fields) {
+	if s.Subscribe.None || s.Subscribe.Zipf != 0 || s.Subscribe.Each != len(s.Subscribe.FanOuts) {
+		f.wrong("subscribe.fan_outs", "are given: then each, zipf and none say nothing, leave them out")
+	}
+	if s.Kind != Deliver {
+		f.wrong("subscribe.fan_outs", "are given, and the kind is %s: they are only for %s", s.Kind, Deliver)
+	}
+	for i, n := range s.Subscribe.FanOuts {
+		between(f, fmt.Sprintf("subscribe.fan_outs[%d]", i), n, 0, s.Connections, ", the number of connections")
+	}
+	if want := groupsChannels(s.Connections, s.Subscribe.FanOuts); s.Channels != want {
+		f.wrong("channels", "is %d: with these fan_outs there are %d, leave it out", s.Channels, want)
+	}
 }
 
 // checkKind looks at what only some kinds have.
@@ -86,31 +114,28 @@ func (s *Scenario) checkKind(f *fields) {
 		only("publish", "deliver and storm", s.Publish != Publish{})
 		only("rounds", "deliver and storm", s.Rounds != 0)
 		duration(f, "rest", s.Rest, time.Second, time.Hour)
-		if len(s.Steps) < 2 {
-			f.wrong("steps", "are %v: at least two are needed, for memory is the slope between them", s.Steps)
-		}
-		for i, step := range s.Steps {
-			if step < 1 || i > 0 && step <= s.Steps[i-1] {
-				f.wrong(fmt.Sprintf("steps[%d]", i), "is %d: they are numbers of connections and ascend", step)
-			}
-		}
-		if n := len(s.Steps); n > 0 && s.Steps[n-1] != s.Connections {
-			f.wrong("steps", "end with %d: the last is connections, %d", s.Steps[n-1], s.Connections)
-		}
+		s.checkSteps(f)
 	} else {
-		only("steps", Idle, len(s.Steps) > 0)
+		if s.Kind == Deliver && len(s.Steps) > 0 {
+			s.checkSteps(f)
+		} else {
+			only("steps", "idle and deliver", len(s.Steps) > 0)
+		}
 		only("rest", Idle, s.Rest != 0)
 		between(f, "rounds", s.Rounds, 1, 10_000, "")
 		between(f, "publish.bytes", s.Publish.Bytes, leastBytes, mostBytes, "")
 		between(f, "publish.zipf", s.Publish.Zipf, 0, mostZipf, "")
+	}
+	if s.Kind == Deliver && s.Resuming() > 0 {
+		between(f, "missed", s.Missed, 1, 1_000_000, "")
+	} else if s.Kind != Storm {
+		only("missed", "storm, and lanes that resume", s.Missed != 0)
 	}
 	if s.Kind == Storm {
 		between(f, "missed", s.Missed, 1, 1_000_000, "")
 		between(f, "publish.rate", s.Publish.Rate, 0, mostRate, " (0: as fast as the broker takes it)")
 		only("publish.burst", Deliver, s.Publish.Burst != 0)
 		only("publish.zipf", Deliver, s.Publish.Zipf != 0)
-	} else {
-		only("missed", Storm, s.Missed != 0)
 	}
 	if s.Kind == Deliver {
 		duration(f, "slice", s.Slice, 100*time.Millisecond, 5*time.Minute)
@@ -126,6 +151,20 @@ func (s *Scenario) checkKind(f *fields) {
 	}
 }
 
+func (s *Scenario) checkSteps(f *fields) {
+	if len(s.Steps) < 2 {
+		f.wrong("steps", "are %v: at least two are needed, for memory is the slope between them", s.Steps)
+	}
+	for i, step := range s.Steps {
+		if step < 1 || i > 0 && step <= s.Steps[i-1] {
+			f.wrong(fmt.Sprintf("steps[%d]", i), "is %d: they are numbers of connections and ascend", step)
+		}
+	}
+	if n := len(s.Steps); n > 0 && s.Steps[n-1] != s.Connections {
+		f.wrong("steps", "end with %d: the last is connections, %d", s.Steps[n-1], s.Connections)
+	}
+}
+
 // checkPublish looks at what a lane sends in a slice.
 func (s *Scenario) checkPublish(f *fields, field string, p Publish) {
 	if p.Rate <= 0 || p.Rate > mostRate {
@@ -133,6 +172,10 @@ func (s *Scenario) checkPublish(f *fields, field string, p Publish) {
 		return
 	}
 	between(f, field+".burst", p.Burst, 0, mostRate, "")
+	between(f, field+".group", p.Group, 0, len(s.Subscribe.FanOuts), ", the number of subscribe.fan_outs")
+	if p.Group > 0 && p.Zipf > 0 {
+		f.wrong(field+".zipf", "is %v: records of a group are for its channels in turn", p.Zipf)
+	}
 	if field != "publish" {
 		between(f, field+".bytes", p.Bytes, leastBytes, mostBytes, "")
 		between(f, field+".zipf", p.Zipf, 0, mostZipf, "")
@@ -158,6 +201,7 @@ func (s *Scenario) checkLanes(f *fields) {
 		}
 		names = append(names, lane.Name)
 		between(f, field+".stalled", lane.Stalled, 0, 0.5, "")
+		between(f, field+".resume", lane.Resume, 0, mostConnections, "")
 		settings(f, field+".settings", lane.Settings)
 	}
 }

@@ -5,6 +5,7 @@
 // between them, so a plan depends on nothing else.
 //
 //	scenario.go  what is in a file
+//	candidate.go servers with settings of their own
 //	load.go      reading one; fields.go has the places of mistakes, check.go and limit.go what is allowed
 //	plan.go      subscriptions; popularity.go is Zipf's law
 //	sequence.go  records

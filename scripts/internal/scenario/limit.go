@@ -17,6 +17,10 @@ var measures = []struct {
 	{Last, Deliver, true, false},
 	{Allocs, Deliver, false, false},
 	{RSS, Idle, false, false},
+	{RSS, Deliver, false, false},
+	{Sockets, Idle, false, false},
+	{Sockets, Deliver, false, false},
+	{Goroutine, Idle, false, false},
 	{IdleCPU, Idle, false, false},
 	{CaughtUp, Storm, false, false},
 }
@@ -59,7 +63,14 @@ func (s *Scenario) checkLimit(f *fields, field string, l Limit) {
 	case l.Measure == Last && s.Channels > 1:
 		f.wrong(field+".measure", "is %s: it is of a broadcast, so channels must be 1", l.Measure)
 	}
-	if !(l.AtMost > 0) {
+	if len(s.Steps) == 0 && (l.Measure == RSS || l.Measure == Sockets) {
+		f.wrong(field+".measure", "is %s: it is a slope over steps, of which there are none", l.Measure)
+	}
+	if l.Info {
+		if l.AtMost != 0 || l.Stretch != 0 {
+			f.wrong(field+".info", "is true: then at_most and stretch say nothing, leave them out")
+		}
+	} else if !(l.AtMost > 0) {
 		f.wrong(field+".at_most", "is %v: allowed is more than 0", l.AtMost)
 	} else if !(l.Stretch >= 0 && l.Stretch <= l.AtMost) {
 		f.wrong(field+".stretch", "is %v: allowed are 0 (none) to at_most, %v", l.Stretch, l.AtMost)
@@ -69,13 +80,15 @@ func (s *Scenario) checkLimit(f *fields, field string, l Limit) {
 // checkOperand looks whether a run of the scenario has what a limit names.
 func (s *Scenario) checkOperand(f *fields, field, name, measure string) {
 	var allowed []string
-	if len(s.Lanes) == 0 {
-		allowed = append(allowed, Server)
+	for _, server := range s.operands() {
+		if len(s.Lanes) == 0 {
+			allowed = append(allowed, server)
+		}
+		for _, lane := range s.Lanes {
+			allowed = append(allowed, server+"/"+lane.Name)
+		}
 	}
-	for _, lane := range s.Lanes {
-		allowed = append(allowed, Server+"/"+lane.Name)
-	}
-	if !strings.HasSuffix(field, ".of") && s.Kind == Deliver {
+	if !strings.HasSuffix(field, ".of") && s.Kind == Deliver && measure != RSS && measure != Sockets {
 		if measure != CPURecord { // the floor reads no records
 			allowed = append(allowed, Floor)
 		}
@@ -88,4 +101,15 @@ func (s *Scenario) checkOperand(f *fields, field, name, measure string) {
 	if !slices.Contains(allowed, name) {
 		f.wrong(field, "is %s: allowed are %s", fmt.Sprintf("%q", name), list(allowed))
 	}
+}
+
+// operands are the names of servers that limits may have.
+func (s *Scenario) operands() []string {
+	all := append([]string{Server}, Variants()...)
+	for _, name := range s.Servers {
+		if !slices.Contains(all, name) {
+			all = append(all, name)
+		}
+	}
+	return all
 }

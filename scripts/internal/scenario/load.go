@@ -131,8 +131,9 @@ func (s *Scenario) fill(f *fields) {
 		s.Channels = 1
 	}
 	if !f.given("subscribe.each") {
-		s.Subscribe.Each = 1
+		s.Subscribe.Each = max(1, len(s.Subscribe.FanOuts))
 	}
+	s.deal()
 	if s.Kind != Idle && !f.given("publish.bytes") {
 		s.Publish.Bytes = 104
 	}
@@ -155,8 +156,16 @@ func (s *Scenario) fill(f *fields) {
 	}
 }
 
+// deal sets how many channels there are where that follows from groups.
+func (s *Scenario) deal() {
+	if len(s.Subscribe.FanOuts) > 0 {
+		s.Channels = groupsChannels(s.Connections, s.Subscribe.FanOuts)
+	}
+}
+
 // Validate checks a scenario that was changed after it was loaded.
 func (s *Scenario) Validate() error {
+	s.deal()
 	f := &fields{}
 	s.check(f)
 	if len(f.problems) == 0 {

@@ -24,7 +24,7 @@ func TestScenarios(t *testing.T) {
 	deliveries := map[string][]float64{
 		"broadcast": {60000}, "peers": {60000}, "fanout-100": {60000}, "fanout-1": {10000}, "market": {60000},
 		"burst": {500000}, "pending": {40000, 640000}, "stalled": {60000, 59400}, "narrow": {50000}, "unwanted": {0},
-		"idle": {0}, "storm": {0},
+		"idle": {0}, "storm": {0}, "resume": {25000, 25000}, "shards": {20000}, "fifty-thousand": {50000},
 	}
 	for _, s := range all {
 		want := deliveries[s.Name]
@@ -34,7 +34,7 @@ func TestScenarios(t *testing.T) {
 		}
 		delete(deliveries, s.Name)
 		for i, lane := range s.AllLanes() {
-			got := lane.Publish.Rate * NewPlan(s, lane.Stalled).FanOut(lane.Publish.Zipf, s.Connections)
+			got := lane.Publish.Rate * NewPlan(s, lane.Stalled).FanOutOf(*lane.Publish, s.Connections)
 			if got < want[i]*0.98 || got > want[i]*1.02 {
 				t.Errorf("%s, lane %d: %.0f deliveries a second, want %.0f", s.Name, i, got, want[i])
 			}
@@ -71,6 +71,7 @@ func TestSettings(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, s := range all {
+		// Those of candidates are their variants' own.
 		for _, lane := range s.AllLanes() {
 			cmd := exec.CommandContext(t.Context(), server, "config", "check")
 			cmd.Env = variant.Environ(lane.Settings)
@@ -177,17 +178,26 @@ func TestMistakes(t *testing.T) {
 		{small + "beside: [floor]", "f.yaml:7: beside[0] is floor, which always runs"},
 		{small + "beside: [reader, reader]", "f.yaml:7: beside[1] is reader again"},
 		{small + "beside: [nginx]", `beside[0] is "nginx": allowed are gorilla-hub, centrifuge, reader`},
-		{small + "missed: 3", "f.yaml:7: missed is given, and the kind is deliver: it is only for storm"},
-		{small + "steps: [1]", "steps is given, and the kind is deliver: it is only for idle"},
+		{small + "missed: 3", "f.yaml:7: missed is given, and the kind is deliver: it is only for storm, and lanes that resume"},
+		{small + "steps: [1]", "f.yaml:7: steps are [1]: at least two are needed"},
+		{small + "servers: [ws-triple]", `f.yaml:7: servers[0] is ws-triple: there is no server "ws-triple"`},
+		{small + "servers: [ws-single@shards=2]", "servers[0] is ws-single@shards=2: ws-single@shards=2: shards are ws-multi's"},
+		{small + "servers: [ws-multi, ws-multi]", "servers[1] is ws-multi again"},
+		{small + "lanes: [{name: a, resume: 3}]", "missed is 0: allowed are 1 to 1000000"},
+		{small + "subscribe: {fan_outs: [1, 11]}", "f.yaml:7: subscribe.fan_outs[1] is 11: allowed are 0 to 10"},
+		{small + "subscribe: {fan_outs: [1], zipf: 1}", "subscribe.fan_outs are given: then each, zipf and none say nothing"},
+		{small + "subscribe: {fan_outs: [1]}\nlanes: [{name: a, publish: {group: 2}}]", "lanes[0].publish.group is 2: allowed are 0 to 1"},
+		{small + "limits: [{measure: rss, of: server, at_most: 1}]", "limits[0].measure is rss: it is a slope over steps"},
+		{small + "limits: [{measure: cpu, of: server, info: true, at_most: 1}]", "limits[0].info is true: then at_most and stretch say nothing"},
 		{small + "kind: busy", `f.yaml:7: kind is "busy": allowed are deliver, idle, storm`},
 		{small + "lanes: [{name: A}]", `f.yaml:7: lanes[0].name is "A": allowed are small letters`},
 		{small + "lanes: [{name: a}, {name: a}]", "lanes[1].name is a again"},
 		{small + "lanes: [{name: a, stalled: 2}]", "lanes[0].stalled is 2: allowed are 0 to 0.5"},
 		{small + "lanes: [{name: a, publish: {burst: 16}}]", "f.yaml:7: lanes[0].publish.rate is 5: a slice of 2s needs at least 8 for 16 at once"},
 		{small + "lanes: [{name: a, publish: {bytes: 3}}]", "f.yaml:7: lanes[0].publish.bytes is 3: allowed are 64 to 60000"},
-		{small + "limits: [{measure: speed}]", `f.yaml:7: limits[0].measure is "speed": allowed for kind deliver are cpu, cpu/rec, p99, last, allocs`},
+		{small + "limits: [{measure: speed}]", `f.yaml:7: limits[0].measure is "speed": allowed for kind deliver are cpu, cpu/rec, p99, last, allocs, rss, sockets`},
 		{small + "limits: [{measure: cpu, at_most: 1}]", `f.yaml:7: limits[0].of is "": allowed are server`},
-		{small + "limits: [{measure: cpu, of: server, over: centrifuge, at_most: 1}]", `limits[0].over is "centrifuge": allowed are server, floor`},
+		{small + "limits: [{measure: cpu, of: server, over: centrifuge, at_most: 1}]", `limits[0].over is "centrifuge": allowed are server, ws-single, ws-multi, floor`},
 		{small + "limits: [{measure: cpu, of: server, over: floor}]", "f.yaml:7: limits[0].at_most is 0: allowed is more than 0"},
 		{small + "limits: [{measure: cpu, of: server, at_most: 1, stretch: 2}]", "limits[0].stretch is 2: allowed are 0 (none) to at_most, 1"},
 		{small + "limits: [{measure: allocs, of: server, over: floor, at_most: 1}]", "limits[0].over is floor: allocs is no ratio"},
@@ -195,9 +205,9 @@ func TestMistakes(t *testing.T) {
 		{small + "limits: [{goal: first, measure: cpu, of: server, at_most: 1}]", `limits[0].goal is "first"`},
 		{small + "subscribe: {none: true}\nlimits: [{measure: p99, of: server, at_most: 1}]", "limits[0].measure is p99, and nothing is delivered"},
 		{small + "channels: 2\nlimits: [{measure: last, of: server, at_most: 1}]", "limits[0].measure is last: it is of a broadcast"},
-		{small + "beside: [reader]\nlimits: [{measure: cpu, of: server, over: reader, at_most: 1}]", `limits[0].over is "reader": allowed are server, floor`},
+		{small + "beside: [reader]\nlimits: [{measure: cpu, of: server, over: reader, at_most: 1}]", `limits[0].over is "reader": allowed are server, ws-single, ws-multi, floor`},
 		{lanes + "limits: [{measure: cpu, of: server, at_most: 1}]", `limits[0].of is "server": allowed are server/a, server/b`},
-		{lanes + "limits: [{measure: cpu, of: server/a, over: server/c, at_most: 1}]", `limits[0].over is "server/c": allowed are server/a, server/b, floor`},
+		{lanes + "limits: [{measure: cpu, of: server/a, over: server/c, at_most: 1}]", `limits[0].over is "server/c": allowed are server/a, server/b, ws-single/a, ws-single/b, ws-multi/a, ws-multi/b, floor`},
 		{idle, "f.yaml:1: steps are []: at least two are needed"},
 		{idle + "steps: [4, 3]", "f.yaml:5: steps[1] is 3: they are numbers of connections and ascend"},
 		{idle + "steps: [4, 9]", "f.yaml:5: steps end with 9: the last is connections, 10"},

@@ -15,6 +15,8 @@ type Plan struct {
 	channels int
 	each     int
 	none     bool
+	late     bool
+	groups   []group
 	stalled  int64      // of a million connections
 	popular  popularity // empty: channels are dealt out evenly
 
@@ -30,6 +32,8 @@ func NewPlan(s *Scenario, stalled float64) *Plan {
 		channels: max(s.Channels, 1),
 		each:     max(s.Subscribe.Each, 1),
 		none:     s.Subscribe.None,
+		late:     s.Subscribe.Late,
+		groups:   groupsOf(s.Connections, s.Subscribe.FanOuts),
 		stalled:  int64(math.Round(stalled * million)),
 		counts:   map[int][]int32{},
 	}
@@ -48,8 +52,14 @@ func (p *Plan) Channels() int { return p.channels }
 // [Plan.Channels].
 func (p *Plan) ChannelsOf(conn int, into []int32) []int32 {
 	switch {
-	case p.none:
+	case p.none, p.late:
 		return append(into[:0], int32(p.channels))
+	case len(p.groups) > 0:
+		into = into[:0]
+		for _, g := range p.groups {
+			into = append(into, int32(g.first+conn/g.fanOut%g.channels))
+		}
+		return into
 	case p.popular.upTo != nil:
 		var from rand.PCG
 		from.Seed(mix(uint64(conn)), uint64(p.channels))
@@ -171,9 +181,22 @@ func (p *Plan) FanOut(zipf float64, connections int) float64 {
 	return sum
 }
 
+// FanOutOf is the same of a lane's records.
+func (p *Plan) FanOutOf(publish Publish, connections int) float64 {
+	if publish.Group == 0 {
+		return p.FanOut(publish.Zipf, connections)
+	}
+	g := p.groups[publish.Group-1]
+	var sum float64
+	for ch := range g.channels {
+		sum += float64(p.Subscribers(g.first+ch, connections))
+	}
+	return sum / float64(g.channels)
+}
+
 // Symbol is the Kafka key of a channel's records.
 func (p *Plan) Symbol(ch int) string {
-	if ch >= p.channels {
+	if ch >= p.channels && !p.late {
 		return fmt.Sprintf("Q%05d", ch-p.channels)
 	}
 	return fmt.Sprintf("S%05d", ch)
@@ -181,3 +204,33 @@ func (p *Plan) Symbol(ch int) string {
 
 // Channel is its name, as clients subscribe to it.
 func (p *Plan) Channel(ch int) string { return p.Symbol(ch) + "." + Event }
+
+// group is channels that the same number of connections share each.
+type group struct{ first, channels, fanOut int }
+
+// groupsOf deals the connections out to groups; a fan-out of 0 is all of them.
+func groupsOf(connections int, fanOuts []int) []group {
+	var all []group
+	first := 0
+	for _, n := range fanOuts {
+		if n == 0 {
+			n = connections
+		}
+		g := group{first, max(1, (connections+n-1)/max(n, 1)), max(n, 1)}
+		all = append(all, g)
+		first += g.channels
+	}
+	return all
+}
+
+func groupsChannels(connections int, fanOuts []int) int {
+	sum := 0
+	for _, g := range groupsOf(connections, fanOuts) {
+		sum += g.channels
+	}
+	return sum
+}
+
+// LateChannel is the number of the channel that those hold who resume: the one behind the scenario's, and a channel as
+// any other.
+func (p *Plan) LateChannel() int { return p.channels }

@@ -18,7 +18,13 @@ func (s Scenario) Short(connections int, slice time.Duration, rounds int) Scenar
 
 	small := s
 	small.Connections = connections
-	if scale < 1 && s.Channels > 1 { // the fan-out stays where so few connections have it
+	if len(s.Subscribe.FanOuts) > 0 {
+		small.Subscribe.FanOuts = nil
+		for _, n := range s.Subscribe.FanOuts {
+			small.Subscribe.FanOuts = append(small.Subscribe.FanOuts, min(n, connections))
+		}
+		small.deal()
+	} else if scale < 1 && s.Channels > 1 { // the fan-out stays where so few connections have it
 		fanOut := float64(s.Connections*s.Subscribe.Each) / float64(s.Channels)
 		fanOut = min(fanOut, max(float64(connections)/10, 1))
 		channels := int(float64(connections*s.Subscribe.Each) / fanOut)
@@ -42,6 +48,9 @@ func (s Scenario) Short(connections int, slice time.Duration, rounds int) Scenar
 	switch s.Kind {
 	case Deliver:
 		small.Slice, small.Rounds = Duration(slice), rounds
+		if s.Missed > 0 {
+			small.Missed = min(s.Missed, missed)
+		}
 		small.Publish = shrink(s.Publish)
 	case Storm:
 		small.Rounds = rounds
@@ -58,6 +67,9 @@ func (s Scenario) Short(connections int, slice time.Duration, rounds int) Scenar
 		if own.Publish != nil {
 			publish := shrink(*lane.Publish)
 			own.Publish = &publish
+		}
+		if own.Resume > 0 {
+			own.Resume = scaled(own.Resume, 2)
 		}
 		small.Lanes = append(small.Lanes, own)
 	}

@@ -1,0 +1,141 @@
+package model
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/adred-codev/ws_poc/scripts/internal/result"
+)
+
+// SchemaID is what a model's $schema says. Its number goes up when an older one's file cannot be read any more.
+const SchemaID = "https://github.com/adred-codev/ws_poc/scripts/internal/model/v1"
+
+// Model is what was fitted to results of one machine.
+type Model struct {
+	Schema   string      `json:"$schema"`
+	Fitted   time.Time   `json:"fitted"`   // when
+	Commit   string      `json:"commit"`   // of the newest result
+	Host     result.Host `json:"host"`     // where it was measured
+	Floor    float64     `json:"floor_us"` // what one send costs there; all costs are at this floor
+	Sources  []string    `json:"sources"`  // results that it is fitted to
+	Variants []Variant   `json:"variants"`
+}
+
+// Variant is one server's costs.
+type Variant struct {
+	Name        string  `json:"name"`
+	Costs       Costs   `json:"costs"`
+	Fetch       float64 `json:"fetch_s"`          // what comes within so many seconds comes together
+	PerDoubling float64 `json:"per_doubling"`     // CPU time of twice as many shards over that of one, beyond what their wake-ups explain
+	Doubled     bool    `json:"doubled"`          // that was measured
+	Memory      *Memory `json:"memory,omitempty"` // nil: not measured
+	Range       Range   `json:"range"`            // what was measured: beyond is projection
+	Error       Error   `json:"error"`
+	Points      []Point `json:"points"`
+}
+
+// Costs are CPU time, all threads, user and system.
+type Costs struct {
+	Send    float64 `json:"send_us"`    // µs a send(2), with all that leads to it
+	Message float64 `json:"message_us"` // µs a message of it
+	Record  float64 `json:"record_us"`  // µs a record: reading it, its channel, the history
+	Wake    float64 `json:"wake_us"`    // µs each time records come, a shard
+	Idle    float64 `json:"idle_us_s"`  // µs a second and connection
+	Base    float64 `json:"base_us_s"`  // µs a second of a process without clients and records
+}
+
+// Memory is that of an instance whose clients rest.
+type Memory struct {
+	Base       float64 `json:"base"`       // bytes of the process without clients
+	Connection float64 `json:"connection"` // bytes of the process a connection
+	Kernel     float64 `json:"kernel"`     // bytes of the kernel a connection, the server's end: half of what both ends take
+	Most       float64 `json:"most"`       // connections at which it was read
+}
+
+// Range is what was measured.
+type Range struct {
+	MinConnections float64 `json:"min_connections"`
+	MaxConnections float64 `json:"max_connections"`
+	MaxDeliveries  float64 `json:"max_deliveries"` // a second
+	MaxRecords     float64 `json:"max_records"`    // a second
+	MinFanOut      float64 `json:"min_fan_out"`
+	MaxFanOut      float64 `json:"max_fan_out"`
+	MaxShards      int     `json:"max_shards"`
+	Bytes          float64 `json:"bytes"` // of a record's value
+}
+
+// Error is how far predictions were off of loads that they were not fitted to: each load was left out once.
+type Error struct {
+	Loads  int     `json:"loads"`  // that were left out, one after the other
+	Median float64 `json:"median"` // of the relative errors, without their sign
+	Max    float64 `json:"max"`    // the largest
+}
+
+func (c Costs) of(x [features]float64) float64 {
+	return c.Send*x[sends] + c.Message*x[messages] + c.Record*x[records] + c.Wake*x[wakes] + c.Idle*x[idle] + c.Base*x[base]
+}
+
+// Find is the variant of that name, nil when it was not fitted.
+func (m *Model) Find(name string) *Variant {
+	i := slices.IndexFunc(m.Variants, func(v Variant) bool { return v.Name == name })
+	if i < 0 {
+		return nil
+	}
+	return &m.Variants[i]
+}
+
+// Write puts the model into a file; folders on the way are made.
+func (m *Model) Write(path string) error {
+	m.Schema = SchemaID
+	b, err := json.MarshalIndent(m, "", " ")
+	if err != nil {
+		return fmt.Errorf("write model %s: %w", path, err)
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return fmt.Errorf("write model: %w", err)
+	}
+	if err := os.WriteFile(path, append(b, '\n'), 0o644); err != nil {
+		return fmt.Errorf("write model: %w", err)
+	}
+	return nil
+}
+
+// Read reads what Write wrote.
+func Read(path string) (*Model, error) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read model: %w", err)
+	}
+	m := &Model{}
+	if err := json.Unmarshal(b, m); err != nil {
+		return nil, fmt.Errorf("read model %s: %w", path, err)
+	}
+	switch {
+	case m.Schema != SchemaID:
+		return nil, fmt.Errorf("read model %s: its $schema is %q, and this bench reads %s: fit it anew (bench fit)", path, m.Schema, SchemaID)
+	case len(m.Variants) == 0:
+		return nil, fmt.Errorf("read model %s: it has no variants: fit it anew (bench fit)", path)
+	}
+	return m, nil
+}
+
+// ErrNone says that there is no model yet.
+var ErrNone = errors.New("there is no fitted model")
+
+// Newest reads the last model of a folder, whose files' names begin with their time.
+func Newest(folder string) (*Model, error) {
+	files, err := filepath.Glob(filepath.Join(folder, "*-model.json"))
+	if err != nil {
+		return nil, fmt.Errorf("look for models: %w", err)
+	}
+	if len(files) == 0 {
+		return nil, fmt.Errorf("%w in %s", ErrNone, folder)
+	}
+	slices.Sort(files)
+	return Read(files[len(files)-1])
+}
