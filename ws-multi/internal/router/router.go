@@ -55,6 +55,8 @@ const (
 	// lookAgain is how long the router waits at most for a shard before it looks
 	// for itself.
 	lookAgain = 50 * time.Millisecond
+	// noteEvery is how often there is a new snapshot, about.
+	noteEvery = time.Second
 )
 
 // New returns a router for a log and all of its readers. progress has an element
@@ -143,6 +145,9 @@ func (r *Router) Flush(context.Context) error {
 	if r.caughtUp {
 		r.loaded.Store(true)
 	}
+	if time.Since(r.snapshot.Load().At) >= noteEvery {
+		r.note() // Tend may find the history in use each time
+	}
 	r.holding = false
 	r.mu.Unlock()
 	return nil
@@ -216,7 +221,7 @@ func (r *Router) makeRoom() {
 // Tend forgets what has grown old while nothing comes from Kafka, and makes a
 // snapshot, once a second until ctx is done. A goroutine of its own.
 func (r *Router) Tend(ctx context.Context) error {
-	tick := time.NewTicker(time.Second)
+	tick := time.NewTicker(noteEvery)
 	defer tick.Stop()
 	for {
 		select {

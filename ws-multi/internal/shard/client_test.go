@@ -204,3 +204,11 @@ func saying(b []byte, format string, args ...any) []byte {
 }
 
 func itoa(n int) string { return strconv.Itoa(n) }
+
+func atoi(s string) int {
+	n, err := strconv.Atoi(s)
+	if err != nil {
+		panic(err)
+	}
+	return n
+}

@@ -91,7 +91,7 @@ func TestEachMessageHasItsOwnTime(t *testing.T) {
 		w := newStepped(t, testOptions(), history.Options{})
 		m := w.join(0)
 		b := saying(nil, `{"type":"heartbeat","id":1}`)
-		for id := range 5 {
+		for range 5 {
 			m.raw(b[:4])
 			w.elapse(3 * time.Second)
 			// The end of one and the beginning of the next, in one read.
@@ -100,7 +100,6 @@ func TestEachMessageHasItsOwnTime(t *testing.T) {
 			w.elapse(3 * time.Second)
 			m.raw(b[4:])
 			m.expect("pong")
-			_ = id
 		}
 	})
 }
@@ -115,8 +114,24 @@ func (w *stepped) stuff(value string) int {
 	if w.full == 0 {
 		w.Fatal("the socket is never full")
 	}
-	w.record("S", 0, 0, value) // of which it takes nothing
-	return n + 1
+	for range 200 { // of which it takes nothing
+		w.write("S", 0, 0, value)
+	}
+	w.show()
+	return n + 200
+}
+
+// takeSome reads until the server's socket has taken more.
+func (m *mate) takeSome() {
+	m.w.Helper()
+	before := m.w.counts.BytesSent
+	for range patience {
+		m.pull(time.Millisecond)
+		if m.w.run(); m.w.counts.BytesSent > before {
+			return
+		}
+	}
+	m.w.Fatal("nothing was taken")
 }
 
 var kilobyte = `"` + strings.Repeat("x", 1000) + `"`
@@ -133,16 +148,7 @@ func TestASocketThatTakesNothing(t *testing.T) {
 		// It takes a little now and then: that is enough.
 		for range 4 {
 			w.elapse(8 * time.Second)
-			before := w.counts.BytesSent
-			for range 1000 {
-				m.pull(time.Millisecond)
-				if w.run(); w.counts.BytesSent > before {
-					break
-				}
-			}
-			if w.counts.BytesSent == before {
-				t.Fatal("nothing was taken")
-			}
+			m.takeSome()
 			w.stuff(kilobyte)
 		}
 		since := time.Now()
@@ -175,6 +181,29 @@ func lastWordsOf(t *testing.T, m *mate, code int) (seq uint64) {
 			}
 		}
 	}
+}
+
+// One frame that is taken bit by bit is progress, too.
+func TestALongFrameMayTakeLong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := testOptions()
+		o.StallTimeout, o.MaxBehind = 10*time.Second, 30*time.Second
+		w := newStepped(t, o, history.Options{})
+		m := w.join(4096)
+		m.say(`{"type":"subscribe","data":{"channels":["S.trade"]}}`)
+		m.expect("subscription_ack")
+		w.record("S", 0, 0, `"`+strings.Repeat("x", 4<<20)+`"`)
+		for range 6 {
+			w.elapse(8 * time.Second)
+			m.takeSome()
+			if len(w.conns[0].late.rest) == 0 {
+				t.Fatal("all was taken: the test shows nothing")
+			}
+		}
+		if f := m.expect("message"); len(f.Data) != 4<<20+2 {
+			t.Errorf("%d bytes came", len(f.Data))
+		}
+	})
 }
 
 func TestTooFarBehind(t *testing.T) {
@@ -212,6 +241,20 @@ func TestFallenOutOfTheHistory(t *testing.T) {
 		}
 		between(t, "the close came", since, time.Minute, time.Minute+1500*time.Millisecond)
 		lastWordsOf(t, m, 4001)
+	})
+}
+
+// Who wakes up only then is told at once.
+func TestWakingUpBehindTheHistory(t *testing.T) {
+	withFullSocket(t, func(t *testing.T, w *stepped, m *mate, n int) {
+		w.source.log.Evict(Since(time.Now())+1<<40, w.Needs(), 1<<30)
+		w.show()
+		if w.open != 1 {
+			t.Fatal("closed before it could say anything")
+		}
+		if seq := lastWordsOf(t, m, 4001); seq >= uint64(n) {
+			t.Error("everything came: the test shows nothing")
+		}
 	})
 }
 

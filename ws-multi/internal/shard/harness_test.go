@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -24,6 +25,7 @@ type world struct {
 	*source
 	group  *Group
 	places atomic.Int64 // held
+	stop   func()       // ends the shards, and waits for them
 }
 
 type place struct{ held *atomic.Int64 }
@@ -55,11 +57,14 @@ func newWorld(tb testing.TB, n int, o Options, limits history.Options) *world {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- g.Run(ctx) }()
-	tb.Cleanup(func() {
+	w.stop = sync.OnceFunc(func() {
 		cancel()
 		if err := <-ended; err != nil {
 			tb.Error("the shards ended with:", err)
 		}
+	})
+	tb.Cleanup(func() {
+		w.stop()
 		if n := w.places.Load(); n != 0 {
 			tb.Errorf("%d places were not given back", n)
 		}

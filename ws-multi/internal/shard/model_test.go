@@ -1,6 +1,7 @@
 package shard
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -17,6 +18,7 @@ type ledger struct {
 type written struct {
 	symbol    string
 	tombstone bool
+	lost      bool // an offset of a gap
 }
 
 func newLedger(events, partitions int) *ledger {
@@ -40,7 +42,8 @@ func (l *ledger) between(event, partition int, from, to int64, want []wire.Patte
 	defer l.mu.RUnlock()
 	var found []int64
 	for o := from + 1; o < min(to, int64(len(l.records[event][partition]))); o++ {
-		if matches(want, l.records[event][partition][o].symbol, testEvents[event]) {
+		r := l.records[event][partition][o]
+		if !r.lost && matches(want, r.symbol, testEvents[event]) {
 			found = append(found, o)
 		}
 	}
@@ -68,6 +71,17 @@ func (l *ledger) mayMerge(event, partition int, offset int64) bool {
 		}
 	}
 	return false
+}
+
+// areLost reports whether a gap is exactly from from to to.
+func (l *ledger) areLost(event, partition int, from, to int64) bool {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	all := l.records[event][partition]
+	if from > to || to >= int64(len(all)) {
+		return false
+	}
+	return !slices.ContainsFunc(all[from:to+1], func(r written) bool { return !r.lost })
 }
 
 func matches(patterns []wire.Pattern, symbol, event string) bool {
@@ -172,14 +186,34 @@ func (c *checker) cursor(cur map[string]wire.Position) error {
 	return nil
 }
 
+// gap checks that what is told to be lost is, that it is told to one with a
+// channel of the event, and at its place.
+func (c *checker) gap(f *frameOf) error {
+	event := slices.Index(testEvents, f.Event)
+	if !c.ledger.areLost(event, int(f.Partition), f.From, f.To) {
+		return errors.New("it is not lost")
+	}
+	if !c.holds(f.Event) {
+		return fmt.Errorf("nothing of %s is held", f.Event)
+	}
+	if f.Cursor[f.Event].Last(f.Partition) != f.To {
+		return errors.New("the cursor does not cover it")
+	}
+	return c.cursor(f.Cursor)
+}
+
+// holds reports whether a channel of an event is held.
+func (c *checker) holds(event string) bool {
+	return slices.ContainsFunc(c.subs, func(p wire.Pattern) bool { return p.Event == event || p.Event == "*" })
+}
+
 // subscribed takes note of an ack. resumed are the events that go on at the
-// position in at.
+// position in at, last the channels whose newest come first.
 func (c *checker) subscribed(f *frameOf, patterns []wire.Pattern, resumed []string, last []string) error {
 	for name, pos := range f.Cursor {
 		event := slices.Index(testEvents, name)
-		held := slices.ContainsFunc(c.subs, func(p wire.Pattern) bool { return p.Event == name || p.Event == "*" })
 		switch {
-		case held:
+		case c.holds(name):
 			if err := c.cursor(map[string]wire.Position{name: pos}); err != nil {
 				return err
 			}
@@ -204,7 +238,9 @@ func (c *checker) subscribed(f *frameOf, patterns []wire.Pattern, resumed []stri
 	if f.Count != len(c.subs) {
 		return fmt.Errorf("count is %d, %d are held: %v", f.Count, len(c.subs), c.subs)
 	}
-	c.last, c.behind = last, make(map[string]int64)
+	if last != nil {
+		c.last, c.behind = last, make(map[string]int64)
+	}
 	return nil
 }
 

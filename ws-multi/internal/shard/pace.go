@@ -1,9 +1,9 @@
 package shard
 
 import (
-	"cmp"
 	"math/rand/v2"
 	"slices"
+	"sort"
 	"time"
 
 	"github.com/adred-codev/ws_poc/ws-multi/internal/kit/wire"
@@ -110,10 +110,7 @@ func (s *Shard) departLate(c *conn) {
 // depart tells a connection that it is closed at a time, and how long to wait then.
 func (s *Shard) depart(e *exodus, c *conn, at int64) {
 	c.flags |= leaving
-	i, _ := slices.BinarySearchFunc(e.queue, at, func(d departure, at int64) int { return cmp.Compare(d.at, at) })
-	for i < len(e.queue) && e.queue[i].at == at {
-		i++
-	}
+	i := sort.Search(len(e.queue), func(i int) bool { return e.queue[i].at > at })
 	e.queue = slices.Insert(e.queue, i, departure{at: at, id: c.id})
 	m := wire.Notice{Code: e.notice, ReconnectInMS: rand.Int64N(maxReconnectDelay + 1)}
 	s.announce(c, m.Append(nil))

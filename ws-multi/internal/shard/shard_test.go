@@ -125,7 +125,7 @@ func TestAClientThatReadsNothingHoldsOnlyItsPosition(t *testing.T) {
 		w.expect(p, "subscription_ack")
 	}
 	value := fmt.Sprintf("%q", make([]byte, 500))
-	const n = 3000
+	const n = 1500
 	for i := range n {
 		w.record("S", 0, int32(i%2), value)
 		w.expect(quick, "message")

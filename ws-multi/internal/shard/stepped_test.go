@@ -99,7 +99,6 @@ type mate struct {
 	w      *stepped
 	fd     int
 	in     bytes.Buffer
-	heldUp bool // it reads nothing
 	ended  bool // by the server
 	closed bool // by hangUp
 }
@@ -282,11 +281,14 @@ func (m *mate) closes(code int, bye bool) *frameOf {
 	return f
 }
 
-// quiet fails when a frame comes.
+// quiet fails when a frame comes that is no ping; those are answered.
 func (m *mate) quiet() {
 	m.w.Helper()
-	if f := m.next(4); f != nil {
-		m.w.Fatalf("heard %.200s", f.payload)
+	for f := m.next(4); f != nil; f = m.next(4) {
+		if f.op != socket.OpPing {
+			m.w.Fatalf("heard %.200s", f.payload)
+		}
+		m.raw(masked(nil, socket.OpPong, f.payload))
 	}
 }
 

@@ -104,6 +104,9 @@ func (s *Shard) sleepUntil() time.Time {
 	if s.flushAt != 0 {
 		at = min(at, s.flushAt)
 	}
+	if s.untried {
+		at = min(at, s.triedAt+aheadEvery)
+	}
 	next := s.published.Add(time.Second)
 	if at != never {
 		if t := s.clock.read.Add(time.Duration(at-s.clock.now) * time.Millisecond); t.Before(next) {

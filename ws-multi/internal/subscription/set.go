@@ -184,7 +184,9 @@ func (x *Index) Events(s *Set, dst EventSet) EventSet {
 
 // Sources calls channel for each channel held, by name or by its symbol, that
 // may have messages, and event for each event held whole. A channel held by
-// its name and by its symbol comes twice.
+// its name and by its symbol comes twice. Those of a symbol are held during the
+// call only: one that nobody else holds any more may still have messages in the
+// caller's view of the history.
 func (x *Index) Sources(s *Set, channel func(*history.Channel), event func(int)) {
 	for _, m := range s.held {
 		switch n := m.key.number(); m.key.kind() {
@@ -193,10 +195,10 @@ func (x *Index) Sources(s *Set, channel func(*history.Channel), event func(int))
 		case ofEvent:
 			event(int(n))
 		case ofSymbol:
-			for _, name := range x.events {
-				if ch := x.channels.Find(x.symbols[n].name, name); ch != nil {
-					channel(ch)
-				}
+			for i, name := range x.events {
+				ch := x.channels.Hold(x.symbols[n].name, name, i)
+				channel(ch)
+				x.channels.Release(ch)
 			}
 		}
 	}
