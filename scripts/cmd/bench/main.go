@@ -122,7 +122,11 @@ func list(stdout io.Writer) (int, error) {
 	}
 	fmt.Fprintln(stdout, "scenarios")
 	for _, s := range all {
-		fmt.Fprintf(stdout, "  %-12s %s\n", s.Name, s.Title)
+		named := ""
+		if s.ByName {
+			named = " (only when it is named)"
+		}
+		fmt.Fprintf(stdout, "  %-14s %s%s\n", s.Name, s.Title, named)
 	}
 	servers, err := variantNames()
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -312,8 +313,8 @@ func TestCapacity(t *testing.T) {
 	}
 }
 
-// hog computes on a core until the test ends.
-func hog(t *testing.T, core int) {
+// hog computes on a core until the test ends, or until it is stopped.
+func hog(t *testing.T, core int) (stop func()) {
 	t.Helper()
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), hogEnv+"=1")
@@ -325,10 +326,12 @@ func hog(t *testing.T, core int) {
 	if err := machine.RunPinned([]int{core}, cmd.Start); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
+	stop = sync.OnceFunc(func() {
 		_ = cmd.Process.Kill() // it does not end by itself
 		_ = cmd.Wait()
 	})
+	t.Cleanup(stop)
+	return stop
 }
 
 func expectRefusal(t *testing.T, res *result.Result, code string) {
@@ -353,10 +356,16 @@ func TestProvoked(t *testing.T) {
 		s.Publish.Rate = 500
 		res := short(t, s, func(c *Config) {
 			c.Server, c.Load = server, loads
+			var stops []func()
 			c.Provoke = func(slice int, r *Rig) {
-				if slice == 0 {
+				switch slice {
+				case 0:
 					for range 6 {
-						hog(t, loads[0])
+						stops = append(stops, hog(t, loads[0]))
+					}
+				case 2*warmups + 2*2: // in the last round: a worker that has no core does not end in time, either
+					for _, stop := range stops {
+						stop()
 					}
 				}
 			}
