@@ -28,7 +28,7 @@ func (k *kafkaAt) ends(_ context.Context, event int, partitions []int32) ([]int6
 // withKafka is a test of a client whose cursor is ahead, in a bubble.
 func withKafka(t *testing.T, k *kafkaAt, test func(t *testing.T, w *stepped, m *mate)) {
 	synctest.Test(t, func(t *testing.T) {
-		o := testOptions()
+		o := unpinged()
 		o.Ends = k.ends
 		w := newStepped(t, o, history.Options{})
 		m := w.join(0)
@@ -230,7 +230,7 @@ func TestWhileACursorIsAhead(t *testing.T) {
 
 func TestACursorOfATopicThatIsNotFoundYet(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		o := testOptions()
+		o := unpinged()
 		w := &stepped{TB: t, source: &source{
 			log: history.New(history.Options{Events: o.Events, Bytes: 1 << 20, Window: 1 << 30}), events: o.Events, next: make(map[string]int64),
 		}}

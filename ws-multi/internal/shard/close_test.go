@@ -24,7 +24,7 @@ func TestACloseFrameIsEchoed(t *testing.T) {
 		{"made up", binary.BigEndian.AppendUint16(nil, 4999), socket.NoStatus},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			w := newStepped(t, testOptions(), history.Options{})
+			w := newStepped(t, unpinged(), history.Options{})
 			m := w.join(0)
 			m.say(`{"type":"subscribe","data":{"channels":["A.trade"]}}`)
 			m.expect("subscription_ack")
@@ -43,7 +43,7 @@ func TestACloseFrameIsEchoed(t *testing.T) {
 }
 
 func TestBrokenRulesClose(t *testing.T) {
-	o := testOptions()
+	o := unpinged()
 	o.Limits.MessageBytes = 1000
 	big := []byte(`"` + strings.Repeat("x", 1000) + `"`)
 	for _, c := range []struct {
@@ -89,7 +89,7 @@ func TestBrokenRulesClose(t *testing.T) {
 
 func TestAClosedConnectionLingers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newStepped(t, testOptions(), history.Options{})
+		w := newStepped(t, unpinged(), history.Options{})
 		m := w.join(0)
 		m.say("hello")
 		m.closes(4500, true)
@@ -107,7 +107,7 @@ func TestAClosedConnectionLingers(t *testing.T) {
 // withFullSocket is a test of a client whose socket is full, in a bubble.
 func withFullSocket(t *testing.T, test func(t *testing.T, w *stepped, m *mate, n int)) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newStepped(t, testOptions(), history.Options{})
+		w := newStepped(t, unpinged(), history.Options{})
 		m := w.join(4096)
 		m.say(`{"type":"subscribe","data":{"channels":["S.trade","S.*"]}}`)
 		m.expect("subscription_ack")

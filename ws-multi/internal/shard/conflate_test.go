@@ -12,7 +12,7 @@ import (
 // conflated, and trades, which are not.
 func withBooks(t *testing.T, test func(t *testing.T, w *stepped, m *mate, n int)) {
 	synctest.Test(t, func(t *testing.T) {
-		o := testOptions()
+		o := unpinged()
 		o.Conflate = []string{"book"}
 		w := newStepped(t, o, history.Options{})
 		m := w.join(4096)
@@ -59,7 +59,7 @@ func TestConflation(t *testing.T) {
 }
 
 func TestTheLiveGetEverything(t *testing.T) {
-	o := testOptions()
+	o := unpinged()
 	o.Conflate = []string{"book"}
 	w := newStepped(t, o, history.Options{})
 	m := w.join(0)

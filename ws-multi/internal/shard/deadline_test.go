@@ -66,7 +66,7 @@ func TestPings(t *testing.T) {
 
 func TestAMessageMustBeWholeInTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newStepped(t, testOptions(), history.Options{})
+		w := newStepped(t, unpinged(), history.Options{})
 		m := w.join(0)
 		began := time.Now()
 		m.raw(maskedPiece(nil, 0x01, []byte(`{"type":`))) // not the last fragment
@@ -88,7 +88,7 @@ func TestAMessageMustBeWholeInTime(t *testing.T) {
 
 func TestEachMessageHasItsOwnTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newStepped(t, testOptions(), history.Options{})
+		w := newStepped(t, unpinged(), history.Options{})
 		m := w.join(0)
 		b := saying(nil, `{"type":"heartbeat","id":1}`)
 		for range 5 {
@@ -138,7 +138,7 @@ var kilobyte = `"` + strings.Repeat("x", 1000) + `"`
 
 func TestASocketThatTakesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		o := testOptions()
+		o := unpinged()
 		o.StallTimeout, o.MaxBehind = 10*time.Second, 0
 		w := newStepped(t, o, history.Options{})
 		m := w.join(4096)
@@ -186,7 +186,7 @@ func lastWordsOf(t *testing.T, m *mate, code int) (seq uint64) {
 // One frame that is taken bit by bit is progress, too.
 func TestALongFrameMayTakeLong(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		o := testOptions()
+		o := unpinged()
 		o.StallTimeout, o.MaxBehind = 10*time.Second, 30*time.Second
 		w := newStepped(t, o, history.Options{})
 		m := w.join(4096)
@@ -208,7 +208,7 @@ func TestALongFrameMayTakeLong(t *testing.T) {
 
 func TestTooFarBehind(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		o := testOptions()
+		o := unpinged()
 		o.StallTimeout, o.MaxBehind = 0, 30*time.Second
 		w := newStepped(t, o, history.Options{})
 		m := w.join(4096)
@@ -226,7 +226,7 @@ func TestTooFarBehind(t *testing.T) {
 
 func TestFallenOutOfTheHistory(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		o := testOptions()
+		o := unpinged()
 		o.StallTimeout, o.MaxBehind = 0, 0
 		w := newStepped(t, o, history.Options{Window: 60_000})
 		m := w.join(4096)
@@ -260,7 +260,7 @@ func TestWakingUpBehindTheHistory(t *testing.T) {
 
 func TestAReplayMayBeOldButMustGoOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		o := testOptions()
+		o := unpinged()
 		o.StallTimeout, o.MaxBehind = 10*time.Second, 30*time.Second
 		w := newStepped(t, o, history.Options{})
 		for i := range 2000 {

@@ -28,7 +28,7 @@ func (m *mate) remade(log string) {
 }
 
 func TestGapsAreToldAtTheirPlace(t *testing.T) {
-	w := newStepped(t, testOptions(), history.Options{})
+	w := newStepped(t, unpinged(), history.Options{})
 	var all []*mate
 	for _, pattern := range []string{"A.trade", "B.trade", "*.trade", "A.*"} {
 		m := w.join(0)
@@ -99,7 +99,7 @@ func TestGapsReachThoseWhoAreBehind(t *testing.T) {
 
 func TestAGapBoundsNewResumesOnly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newStepped(t, testOptions(), history.Options{})
+		w := newStepped(t, unpinged(), history.Options{})
 		const resume = `{"type":"subscribe","data":{"channels":["S.trade"],"cursor":{"trade":{"log":"log-trade","at":[%d]}}}}`
 		for range 1000 {
 			w.write("S", 0, 0, kilobyte)

@@ -45,6 +45,14 @@ func testOptions() Options {
 	}
 }
 
+// unpinged are the options of a test in which clients are idle for long: when
+// the first ping comes is left to chance.
+func unpinged() Options {
+	o := testOptions()
+	o.PingInterval = 0
+	return o
+}
+
 // newWorld runs n shards until the test ends.
 func newWorld(tb testing.TB, n int, o Options, limits history.Options) *world {
 	tb.Helper()

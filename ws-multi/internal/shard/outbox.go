@@ -12,7 +12,7 @@ type control struct {
 	id      wire.ID
 	ack     *wire.SubscriptionAck
 	payload []byte
-	cursor  wire.Cursor // of one that waited while the subscriptions changed: that of before
+	frozen  *frozen // of one that waited while the subscriptions changed
 }
 
 type controlKind uint8
@@ -23,6 +23,13 @@ const (
 	beat                            // the pong to a heartbeat
 	pong                            // RFC 6455's, with the payload of the ping
 )
+
+// frozen is what a frame that waits tells, as it was before the subscriptions
+// changed or the position went back.
+type frozen struct {
+	cursor wire.Cursor
+	totals wire.Totals
+}
 
 // maxOutbox bounds what a client that does not read can make us hold.
 const maxOutbox = 32
@@ -89,6 +96,9 @@ func (s *Shard) renderOutbox(o *output, c *conn) {
 		case beat:
 			t := c.totals()
 			t.Sent, t.Replayed = o.seq, t.Replayed+o.replayed
+			if f.frozen != nil {
+				t = f.frozen.totals
+			}
 			m := wire.Pong{ID: f.id, TS: s.now.UnixMilli(), Cursor: s.covered(f, o, c), Totals: t}
 			s.text = m.Append(s.text[:0])
 			o.text(s.text)
@@ -103,19 +113,19 @@ func (s *Shard) renderOutbox(o *output, c *conn) {
 }
 
 func (s *Shard) covered(f *control, o *output, c *conn) wire.Cursor {
-	if f.cursor != nil {
-		return f.cursor
+	if f.frozen != nil {
+		return f.frozen.cursor
 	}
 	return s.cursor(c, o.at)
 }
 
-// freeze gives the frames that wait the cursor of this moment, before the
-// subscriptions change or the position goes back for a replay: they go out before the
-// answer that tells of it.
+// freeze gives the frames that wait the cursor and the counts of this moment,
+// before the subscriptions change or the position goes back for a replay: they go
+// out before the answer that tells of it.
 func (s *Shard) freeze(c *conn) {
 	for i := range c.outbox {
-		if f := &c.outbox[i]; f.cursor == nil && (f.kind == beat || f.kind == acknowledged) {
-			f.cursor = s.cursor(c, s.position(c))
+		if f := &c.outbox[i]; f.frozen == nil && (f.kind == beat || f.kind == acknowledged) {
+			f.frozen = &frozen{cursor: s.cursor(c, s.position(c)), totals: c.totals()}
 		}
 	}
 }

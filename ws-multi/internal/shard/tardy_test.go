@@ -37,7 +37,7 @@ func TestATardyShardWaitsForPongs(t *testing.T) {
 
 func TestATardyShardReadsBeforeItJudges(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newStepped(t, testOptions(), history.Options{})
+		w := newStepped(t, unpinged(), history.Options{})
 		m := w.join(0)
 		b := saying(nil, `{"type":"heartbeat"}`)
 		m.raw(b[:10])
@@ -53,7 +53,7 @@ func TestATardyShardReadsBeforeItJudges(t *testing.T) {
 
 func TestATardyShardLeavesTimeToTake(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		o := testOptions()
+		o := unpinged()
 		o.StallTimeout, o.MaxBehind = 10*time.Second, 30*time.Second
 		w := newStepped(t, o, history.Options{})
 		m := w.join(4096)
