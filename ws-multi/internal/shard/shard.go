@@ -113,6 +113,7 @@ type Shard struct {
 	flushAt   int64 // when a flush interval ends; 0: none runs
 	flushing  bool  // it has ended, and all who are marked are served
 	published time.Time
+	yielded   time.Time // since when the runtime was not let look; zero: it slept
 
 	out     output
 	text    []byte                // scratch of one message

@@ -36,7 +36,8 @@ type Poller struct {
 	file   *os.File
 	wait   syscall.RawConn       // file's
 	look   func(fd uintptr) bool // bound once
-	looked bool                  // look is asked for the second time in a Sleep
+	bell   func(fd uintptr) bool // Yield's, bound once
+	looked bool                  // they are asked for the second time in a Sleep or Yield
 	armed  time.Time             // file's read deadline; zero: none
 	raw    [256]unix.EpollEvent
 
@@ -90,7 +91,7 @@ func NewPoller() (*Poller, error) {
 		return nil, fmt.Errorf("create poller: %w", os.NewSyscallError("epoll_create1", err))
 	}
 	p := &Poller{epoll: epoll, wakefd: -1}
-	p.look = p.ready
+	p.look, p.bell = p.ready, p.rung
 	// An epoll set never blocks; the flag is how os.NewFile knows that the runtime
 	// can watch it.
 	if err := unix.SetNonblock(epoll, true); err != nil {
@@ -206,6 +207,42 @@ func (p *Poller) Sleep(until time.Time) error {
 	return nil
 }
 
+// Yield has the runtime look at what it watches itself, and lets the goroutines run
+// for which something came there. runtime.Gosched does not: while a goroutine is
+// ready to run, the scheduler does not look, and when all processors are busy for
+// long, whoever waits for a descriptor waits for sysmon, which looks every 10 ms.
+//
+// So the owner sleeps in the poller, having seen to it that it is woken. It costs a
+// few microseconds.
+func (p *Poller) Yield() error {
+	if p.file == nil {
+		return fmt.Errorf("yield in poller: %w", os.ErrClosed)
+	}
+	p.looked = false
+	err := p.wait.Read(p.bell)
+	if errors.Is(err, os.ErrDeadlineExceeded) { // an old one: none is needed here
+		if err = p.arm(time.Time{}); err == nil {
+			p.looked = false
+			err = p.wait.Read(p.bell)
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("yield in poller: %w", err)
+	}
+	return nil
+}
+
+// rung is asked by RawConn.Read once it has told the runtime to watch, and has the
+// edge made that ends the watch; and once more after that.
+func (p *Poller) rung(uintptr) bool {
+	if p.looked {
+		return true
+	}
+	p.looked = true
+	p.ring()
+	return false
+}
+
 // sleep sleeps till something is ready, or until. A deadline that is armed for a
 // time before until is left as it is: the next one is usually a little later
 // than the last, most sleeps end before either, and to move the runtime's timer
@@ -258,6 +295,11 @@ func (p *Poller) Wake() {
 	if p.state.Swap(woken) != sleeping {
 		return
 	}
+	p.ring()
+}
+
+// ring makes an edge in the epoll set.
+func (p *Poller) ring() {
 	p.closing.Lock()
 	defer p.closing.Unlock()
 	if p.wakefd < 0 {
