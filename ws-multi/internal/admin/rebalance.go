@@ -14,6 +14,8 @@ const (
 	usualRate = 50
 	// fastestRate is beyond what any server can close: more is a mistyped number.
 	fastestRate = 1e6
+	// slowestRate is one in a quarter of an hour: less would never be over.
+	slowestRate = 0.001
 )
 
 // move is what a rebalance is asked to do.
@@ -63,8 +65,8 @@ func parseMove(form url.Values) (move, error) {
 		return m, nil
 	}
 	// The comparison is false for NaN.
-	if m.Rate, err = strconv.ParseFloat(form.Get("rate"), 64); err != nil || !(m.Rate > 0 && m.Rate <= fastestRate) {
-		return move{}, fmt.Errorf("rate: has to be a number above 0 and up to %d, of connections to move a second", int(fastestRate))
+	if m.Rate, err = strconv.ParseFloat(form.Get("rate"), 64); err != nil || !(m.Rate >= slowestRate && m.Rate <= fastestRate) {
+		return move{}, fmt.Errorf("rate: has to be a number from %v to %d, of connections to move a second", slowestRate, int(fastestRate))
 	}
 	return m, nil
 }

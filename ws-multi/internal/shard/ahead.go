@@ -13,6 +13,7 @@ import (
 type awaiting struct {
 	cmd   wire.Command
 	until int64 // then it is unavailable
+	askAt int64 // then Kafka is asked where the log ends
 	asked bool  // where the log ends
 	short []int // events whose log ends before the cursor
 }
@@ -22,6 +23,11 @@ const (
 	aheadTime = 5000
 	// aheadEvery is how often those who wait are looked at, ms.
 	aheadEvery = 10
+	// maxTries bounds how many are looked at then: a failover brings thousands.
+	maxTries = 256
+	// askAfter is how long it takes until Kafka is asked where the log ends, ms:
+	// most cursors are reached by then.
+	askAfter = 200
 	// maxAsking bounds the questions to Kafka that a shard has open.
 	maxAsking = 4
 )
@@ -73,6 +79,10 @@ func (s *Shard) await(c *conn, a *awaiting, ahead map[int][]int32) {
 	if a.asked {
 		return
 	}
+	if s.clock.now < a.askAt {
+		s.wakeFor(c, a.askAt)
+		return
+	}
 	a.asked = true
 	for event, partitions := range ahead {
 		if len(partitions) > 0 {
@@ -117,6 +127,9 @@ func (s *Shard) askEnds(id ident, event int, partitions []int32) {
 // try looks again at a subscribe that waits.
 func (s *Shard) try(c *conn) {
 	a := c.awaits()
+	if s.clock.now < min(a.until, a.askAt) && s.isAhead(a) {
+		return // the usual case, and cheap
+	}
 	if code, message := s.mayNot(c, &a.cmd, c.replaying() != nil); code != "" {
 		c.rare.awaiting = nil
 		s.refuse(c, &a.cmd, code, message)
@@ -129,11 +142,28 @@ func (s *Shard) try(c *conn) {
 	}
 }
 
-// tryAll looks at all subscribes that wait, after something was read.
-func (s *Shard) tryAll() {
-	s.triedAt, s.untried = s.clock.now, false
-	ids := s.ahead
-	s.ahead = nil
+// isAhead reports whether some event of the cursor is still ahead.
+func (s *Shard) isAhead(a *awaiting) bool {
+	for name, own := range a.cmd.Cursor {
+		if event, ok := s.index.EventIndex(name); ok {
+			if verdict, _ := s.view.Recoverable(event, own); verdict == history.Ahead {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// tryMore looks at some of the subscribes that wait, after something was read.
+func (s *Shard) tryMore() {
+	n := min(s.untried, maxTries, len(s.ahead))
+	s.triedAt = s.clock.now
+	s.untried -= n
+	ids := append([]ident(nil), s.ahead[:n]...)
+	s.ahead = append(s.ahead[:0], s.ahead[n:]...)
+	if len(s.ahead) == 0 {
+		s.untried = 0
+	}
 	for _, id := range ids {
 		c := s.get(id)
 		if c == nil {

@@ -92,9 +92,31 @@ func TestTheLastRecordOfABurstIsNotMissed(t *testing.T) {
 	})
 }
 
+func TestThousandsWhoseCursorIsAheadAreLookedAtInParts(t *testing.T) {
+	withKafka(t, &kafkaAt{end: 10}, func(t *testing.T, w *stepped, m *mate) {
+		others := make([]*mate, maxTries)
+		for i := range others {
+			others[i] = w.join(0)
+			others[i].say(`{"type":"subscribe","id":1,"data":{"channels":["A.trade"],"cursor":{"trade":{"log":"log-trade","at":[2]}}}}`)
+		}
+		for i := range 3 {
+			w.record("A", 0, 0, fmt.Sprint(i))
+		}
+		w.elapse(aheadEvery * time.Millisecond)
+		if n := len(w.ahead); n != 1 {
+			t.Errorf("%d wait after one look, out of %d", n, maxTries+1)
+		}
+		w.elapse(2 * aheadEvery * time.Millisecond)
+		if n := len(w.ahead); n != 0 {
+			t.Errorf("%d wait after two looks", n)
+		}
+		m.expect("subscription_ack")
+	})
+}
+
 func TestACursorBeyondTheEndIsLost(t *testing.T) {
 	withKafka(t, &kafkaAt{end: 2}, func(t *testing.T, w *stepped, m *mate) {
-		w.elapse(1100 * time.Millisecond)
+		w.elapse(time.Second + 2*askAfter*time.Millisecond)
 		f := m.expect("subscription_ack")
 		if f.Recovered || !slices.Equal(f.Lost, []string{"trade"}) || f.Count != 2 || f.Cursor["trade"].Last(0) != -1 {
 			t.Errorf("ack: %s", f.payload)
@@ -187,11 +209,12 @@ func TestWhileACursorIsAhead(t *testing.T) {
 		withKafka(t, &kafkaAt{end: 10}, func(t *testing.T, w *stepped, m *mate) {
 			m.say(again, "trade", `"a":1`)
 			m.expect("subscription_ack")
-			w.record("A", 0, 0, "0") // it is looked at
+			w.record("A", 0, 0, "0")
+			m.expect("message")
+			w.elapse(2 * askAfter * time.Millisecond) // before Kafka is asked it is looked at
 			if f := m.refused("BAD_REQUEST"); f.ID != 1 {
 				t.Errorf("heard %s", f.payload)
 			}
-			m.expect("message")
 			w.record("A", 0, 0, "1")
 			m.expect("message")
 			m.quiet()

@@ -9,15 +9,15 @@ import (
 
 // command does one command, or answers why not; then nothing has changed.
 func (s *Shard) command(c *conn, cmd *wire.Command, err error) {
-	if !s.inRate(c, cmd) {
-		return
-	}
-	var bad *wire.CommandError
-	if errors.Is(err, wire.ErrNotObject) {
+	if errors.Is(err, wire.ErrNotObject) { // whatever the rate
 		s.counts.command(cmd.Type, wire.BadRequest)
 		s.closeAfter(c, wire.CloseBadRequest, "not a JSON object", farewell)
 		return
 	}
+	if !s.inRate(c, cmd) {
+		return
+	}
+	var bad *wire.CommandError
 	if errors.As(err, &bad) {
 		s.refuse(c, cmd, bad.Code, bad.Message)
 		return

@@ -80,7 +80,7 @@ type rare struct {
 	reason   string
 }
 
-type flags uint8
+type flags uint16
 
 const (
 	pinging   flags = 1 << iota // a ping is to go out
@@ -91,6 +91,7 @@ const (
 	ended                       // the peer has ended its side, or is about to be found gone
 	reset                       // its release drops what was not sent
 	waiting                     // in the list of those whose cursor is ahead
+	spent                       // the message that has begun had its moment more
 )
 
 // stage is how far a close has come.
@@ -114,6 +115,7 @@ type late struct {
 	reader  *history.Reader // goes on from pos; nil: it is opened when needed
 	bound   uint64          // of reader
 	replay  *replay
+	resumed bool // it was sent back by a replay, and has not been live since
 }
 
 const none = ^uint64(0)

@@ -61,6 +61,9 @@ func (s *Shard) check(c *conn) {
 	}
 	if a := c.awaits(); a != nil {
 		s.wakeFor(c, a.until)
+		if !a.asked {
+			s.wakeFor(c, a.askAt)
+		}
 	}
 	s.watchToken(c)
 }
@@ -68,7 +71,7 @@ func (s *Shard) check(c *conn) {
 // judge closes a connection whose time is up, and pings one that is due.
 func (s *Shard) judge(c *conn, now int64) {
 	switch {
-	case c.wholeBy != 0 && now >= c.wholeBy && !s.spared(c, &c.wholeBy):
+	case c.wholeBy != 0 && now >= c.wholeBy && (c.has(spent) || !s.spared(c, &c.wholeBy)):
 		s.closeNow(c, wire.CloseTimeout, "a message was not finished in time", true)
 	case c.pongBy != 0 && now >= c.pongBy && !s.spared(c, &c.pongBy):
 		s.closeNow(c, wire.CloseTimeout, "no frame after a ping", true)
@@ -80,7 +83,7 @@ func (s *Shard) judge(c *conn, now int64) {
 	if c.closing != open {
 		return
 	}
-	if a := c.awaits(); a != nil && now >= a.until {
+	if a := c.awaits(); a != nil && (now >= a.until || !a.asked && now >= a.askAt) {
 		s.try(c)
 		if c.closing != open {
 			return
@@ -96,6 +99,9 @@ func (s *Shard) judge(c *conn, now int64) {
 func (s *Shard) spared(c *conn, deadline *int64) bool {
 	if !c.has(unread|verifying) && c.fd.Unread() == 0 {
 		return false
+	}
+	if deadline == &c.wholeBy {
+		c.flags |= spent // once a message, or one without an end has no deadline
 	}
 	*deadline = s.clock.now + unreadGrace
 	return true
@@ -114,8 +120,8 @@ func (s *Shard) ping(c *conn, now int64) {
 }
 
 // tooLate is the rule for slow consumers (protocol.md, section 6): a socket that
-// takes nothing, what is wanted fallen out of the history and, but during a replay,
-// the oldest message unsent for too long.
+// takes nothing, what is wanted fallen out of the history and, but for who has not
+// been live since a replay, the oldest message unsent for too long.
 func (s *Shard) tooLate(c *conn, now int64) bool {
 	l := c.late
 	if l.full && l.stallBy != 0 && now >= l.stallBy {
@@ -126,7 +132,7 @@ func (s *Shard) tooLate(c *conn, now int64) bool {
 		return false
 	case l.first < s.view.First:
 		return true
-	case l.replay != nil:
+	case l.replay != nil || l.resumed:
 		return false
 	}
 	limit := s.o.MaxBehind.Milliseconds()

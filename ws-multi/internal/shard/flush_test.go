@@ -88,3 +88,32 @@ func TestAnIntervalBelowTheClocksUnit(t *testing.T) {
 		m.expect("message")
 	})
 }
+
+// A flush of many takes several turns. What is published meanwhile waits for the
+// next one: taken into this one, it would never end under load, and the interval
+// save nothing.
+func TestAFlushEnds(t *testing.T) {
+	everyMS(t, 20, func(t *testing.T, w *stepped, m *mate) {
+		for range 3 * maxSweep {
+			other := w.join(0)
+			other.say(`{"type":"subscribe","data":{"channels":["A.trade"]}}`)
+			other.expect("subscription_ack")
+		}
+		w.record("A", 0, 0, "0")
+		time.Sleep(21 * time.Millisecond)
+		for turns := 1; ; turns++ {
+			w.write("A", 0, 0, fmt.Sprint(turns))
+			w.source.log.Publish(Since(time.Now()))
+			w.turn()
+			if !w.flushing {
+				break
+			}
+			if turns > 10 {
+				t.Fatalf("%d turns, and the flush goes on", turns)
+			}
+		}
+		if sent := w.counts.Sent; sent != 3*maxSweep+1 {
+			t.Errorf("%d messages were sent in the flush, to %d clients", sent, 3*maxSweep+1)
+		}
+	})
+}

@@ -22,10 +22,10 @@ const (
 func (s *Shard) load() {
 	if v := s.log.View(); v != s.view {
 		s.view = v
-		s.untried = len(s.ahead) > 0
+		s.untried = len(s.ahead)
 	}
-	if s.untried && s.clock.now >= s.triedAt+aheadEvery {
-		s.tryAll()
+	if s.untried > 0 && s.clock.now >= s.triedAt+aheadEvery {
+		s.tryMore()
 	}
 }
 

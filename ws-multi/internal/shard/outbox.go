@@ -48,6 +48,12 @@ func (s *Shard) reply(c *conn, f control) {
 			}
 		}
 	}
+	if len(c.outbox) >= maxOutbox && c.late != nil && !c.late.full {
+		s.catchUp(c) // it reads, and only its turn has not come
+		if c.closing == closed {
+			return
+		}
+	}
 	if len(c.outbox) >= maxOutbox {
 		s.slow(c)
 		return

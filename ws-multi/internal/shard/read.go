@@ -110,6 +110,7 @@ func (s *Shard) feed(c *conn, b []byte) {
 		c.wholeBy = 0
 	case c.wholeBy == 0 || c.begun != c.in.Begun():
 		c.begun = c.in.Begun()
+		c.flags &^= spent
 		c.wholeBy = after(s.clock.now, s.o.MessageTimeout)
 		s.wakeFor(c, c.wholeBy)
 	}

@@ -86,7 +86,7 @@ func (s *Shard) replayFrom(c *conn, cmd *wire.Command, found []resumed) {
 			pos = min(pos, n)
 		}
 	}
-	c.late.replay, c.late.pos = r, pos
+	c.late.replay, c.late.pos, c.late.resumed = r, pos, true
 }
 
 // replayNewest moves a late connection back to the newest messages of each exact
@@ -104,7 +104,7 @@ func (s *Shard) replayNewest(c *conn, cmd *wire.Command) {
 			pos = min(pos, from)
 		}
 	}
-	c.late.replay, c.late.pos = r, pos
+	c.late.replay, c.late.pos, c.late.resumed = r, pos, true
 }
 
 // standing is the cursor entry of an event for one that was sent everything below

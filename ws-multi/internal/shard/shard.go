@@ -104,7 +104,7 @@ type Shard struct {
 
 	ahead     []ident // with a subscribe that waits for its cursor
 	triedAt   int64   // when they were looked at
-	untried   bool    // more was read since
+	untried   int     // of them, from the front: not looked at since something was read
 	asking    chan struct{}
 	leaving   []*exodus
 	drain     *exodus         // of them; nil: there is no drain

@@ -63,7 +63,8 @@ func (s *Shard) yield() error {
 func (s *Shard) turn() bool {
 	s.now = s.clock.step()
 	s.load()
-	more := s.offer()
+	// While a flush runs nothing is added to it: it would never end.
+	more := !s.flushing && s.offer()
 	more = s.react() || more
 	more = s.receiveUnread() || more
 	s.takeIn()
@@ -130,7 +131,7 @@ func (s *Shard) sleepUntil() time.Time {
 	if s.flushAt != 0 {
 		at = min(at, s.flushAt)
 	}
-	if s.untried {
+	if s.untried > 0 {
 		at = min(at, s.triedAt+aheadEvery)
 	}
 	next := s.published.Add(time.Second)
