@@ -51,6 +51,13 @@ func capacityCommand(ctx context.Context, args []string, stdout, stderr io.Write
 	if err := checkCapacity(&s); err != nil {
 		return 0, err
 	}
+	candidate, err := scenario.ParseCandidate(asked.names[0])
+	if err != nil {
+		return 0, fmt.Errorf("%w: %w", errUsage, err)
+	}
+	if candidate.Processes > 1 {
+		return 0, fmt.Errorf("%w: %s: capacity is that of one process, which its settings are for: leave processes out", errUsage, candidate.Name)
+	}
 	s.Limits, s.Beside, s.Servers = nil, nil, asked.names
 	if err := o.apply(&s); err != nil {
 		return 0, err
@@ -58,6 +65,10 @@ func capacityCommand(ctx context.Context, args []string, stdout, stderr io.Write
 	c, err := place(o.anywhere)
 	if err != nil {
 		return 0, err
+	}
+	if own := len(c.Server); own > 0 && candidate.Cores > own {
+		return 0, fmt.Errorf("%w: %s has %d cores, of which %d are the load's too: how late messages are would be its doing. Take up to %d cores, or a machine with more",
+			errUsage, candidate.Name, candidate.Cores, candidate.Cores-own, own)
 	}
 	res, err := searchOne(ctx, &o, c, measure.Config{
 		Scenario: s, Servers: asked.names, Binaries: asked.binaries, Command: append([]string{"scripts/bench", "capacity"}, args...),
@@ -141,6 +152,9 @@ func writeSettings(w io.Writer, res *result.Result) error {
 	}
 	for _, f := range res.Refusals { // of a search with settings they say only what kept the rate from being higher
 		lines = append(lines, "# No more is known: "+oneLine(f.Text))
+	}
+	if l := slices.IndexFunc(res.Lanes, func(l result.Lane) bool { return !l.Baseline && l.Settings["GOMAXPROCS"] != "" }); l >= 0 {
+		lines = append(lines, fmt.Sprintf("# It ran with GOMAXPROCS=%s in its environment, which is no setting of the server.", res.Lanes[l].Settings["GOMAXPROCS"]))
 	}
 	lines = append(lines, fmt.Sprintf("# Measured %s with: %s", res.Started.Format(time.DateTime), oneLine(strings.Join(res.Command, " "))))
 	for _, name := range slices.Sorted(maps.Keys(c.Settings)) {

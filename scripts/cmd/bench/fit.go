@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"math"
@@ -19,7 +20,7 @@ import (
 	"github.com/adred-codev/ws_poc/scripts/internal/scenario"
 )
 
-const fitExample = `  scripts/bench fit                      # measures a grid of small loads, about eleven minutes, and fits a model
+const fitExample = `  scripts/bench fit                      # measures a grid of small loads, about twelve minutes, and fits a model
   scripts/bench fit --no-run             # fits it to the results that there are
   scripts/bench fit results/*.json       # to these
   scripts/bench map                      # then: which variant is cheaper, load by load
@@ -29,6 +30,7 @@ const fitExample = `  scripts/bench fit                      # measures a grid o
 const (
 	gridConnections = 12_000
 	gridRounds      = 3
+	gridShardRounds = 6 // of one shard against two, which differ by little
 	gridSlice       = 2 * time.Second
 	gridRest        = 20 * time.Second
 )
@@ -46,10 +48,14 @@ func fitCommand(ctx context.Context, args []string, stdout, stderr io.Writer) (i
 	if err := o.check(); err != nil {
 		return 0, err
 	}
+	if len(files) > 0 || *noRun {
+		if idle := ofMeasuring(f); len(idle) > 0 {
+			return 0, fmt.Errorf("%w: %s: it says what is measured, and nothing is: leave it out", errUsage, strings.Join(idle, ", "))
+		}
+	}
 	var results []*result.Result
+	began, gridCode := time.Now(), exitHolds
 	switch {
-	case len(files) > 0 && len(*given) > 0, *noRun && len(*given) > 0:
-		return 0, fmt.Errorf("%w: --server says what is measured, and nothing is", errUsage)
 	case len(files) > 0:
 		if results, err = readAll(files); err != nil {
 			return 0, err
@@ -57,8 +63,8 @@ func fitCommand(ctx context.Context, args []string, stdout, stderr io.Writer) (i
 	default:
 		if !*noRun {
 			// What was refused for its figures is left out below.
-			if code, err := runGrid(ctx, &o, *given, args, stdout, stderr); err != nil || ctx.Err() != nil {
-				return max(code, exitWorse), err
+			if gridCode, err = runGrid(ctx, &o, *given, args, stdout, stderr); err != nil || ctx.Err() != nil {
+				return max(gridCode, exitWorse), err
 			}
 		}
 		if results, err = newest(&o, stderr); err != nil {
@@ -66,14 +72,18 @@ func fitCommand(ctx context.Context, args []string, stdout, stderr io.Writer) (i
 		}
 	}
 	m, left, err := model.Fit(results, time.Now())
+	code := exitHolds
 	for _, l := range left {
 		fmt.Fprintf(stderr, "bench: left out: %s: %s\n", l.Result, l.Why)
+		if !l.Started.Before(began) {
+			code = gridCode // of what was measured just now
+		}
 	}
-	if errors.Is(err, model.ErrTooFew) {
+	if errors.Is(err, model.ErrTooFew) && code == exitHolds {
 		return 0, fmt.Errorf("%w: %w", errUsage, err)
 	}
 	if err != nil {
-		return 0, err
+		return code, err
 	}
 	folder, err := o.models()
 	if err != nil {
@@ -85,7 +95,18 @@ func fitCommand(ctx context.Context, args []string, stdout, stderr io.Writer) (i
 	}
 	printModel(stdout, m)
 	fmt.Fprintf(stdout, "\nkept in %s; bench map and bench plan take it from there\n", path)
-	return exitHolds, nil
+	return code, nil
+}
+
+// ofMeasuring are the options that were given and say what is measured, or how.
+func ofMeasuring(f *flag.FlagSet) []string {
+	var all []string
+	f.Visit(func(one *flag.Flag) {
+		if slices.Contains([]string{"connections", "rounds", "slice", "brokers", "seed", "anywhere", "server"}, one.Name) {
+			all = append(all, "--"+one.Name)
+		}
+	})
+	return all
 }
 
 // models is where models are kept: beside the results, which are other files.
@@ -102,7 +123,7 @@ func (o *options) newestModel() (*model.Model, error) {
 	}
 	m, err := model.Newest(folder)
 	if errors.Is(err, model.ErrNone) {
-		return nil, fmt.Errorf("%w: %w: make one with: scripts/bench fit (it measures for about eleven minutes), or scripts/bench fit --no-run of results that there are", errUsage, err)
+		return nil, fmt.Errorf("%w: %w: make one with: scripts/bench fit (it measures for about twelve minutes), or scripts/bench fit --no-run of results that there are", errUsage, err)
 	}
 	return m, err
 }
@@ -186,22 +207,19 @@ func gridOf(o *options, asked contest) ([]scenario.Scenario, error) {
 		all[i].Servers = asked.names
 	}
 	if slices.ContainsFunc(asked.names, func(name string) bool { return scenario.VariantOf(name) == scenario.Multi }) {
-		two, err := scenario.Find("shards")
-		if err != nil {
-			return nil, err
-		}
-		two.Limits, two.Rounds = nil, 10
+		two := gridScenario(max(most/3, 1))
+		two.Name, two.Rounds, two.Servers = "grid-shards", gridShardRounds, []string{scenario.Multi + "@shards=1", scenario.Multi + "@shards=2"}
+		two.Title += ", on one shard and on two"
+		two.About = "What a second shard costs the model: a wake-up for each batch, a walk through all records, and what is in proportion to the rest. Loads that differ in " +
+			"records tell them apart. On a machine with two cores the second shard has its core in common with the load; CPU time counts all the same."
+		two.Lanes = slices.DeleteFunc(two.Lanes, func(l scenario.Lane) bool { return !strings.HasSuffix(l.Name, "-fast") })
 		if o.rounds > 0 {
 			two.Rounds = o.rounds
 		}
 		if o.slice > 0 {
 			two.Slice = scenario.Duration(o.slice)
 		}
-		if most < two.Connections {
-			two.Connections = most
-			two.Title += fmt.Sprintf("; here %d connections", most)
-		}
-		all = append(all, *two)
+		all = append(all, two)
 	}
 	for i := range all {
 		if err := all[i].Validate(); err != nil {
@@ -226,8 +244,8 @@ func pace(recordsPer, most float64) (slow, fast float64) {
 }
 
 // gridScenario has a load of each kind for so many connections, each of which holds a channel that all hold, one that a
-// hundred do, and one of its own. The rates are such that nothing is near its end: up to 60,000 messages a second, or 6,000
-// records.
+// hundred do, and one of its own. The rates are such that nothing is near its end: up to 60,000 messages a second one by one, or
+// 6,000 records. Of records that come sixteen at once it is up to 192,000 messages, sixteen of which make one send.
 func gridScenario(connections int) scenario.Scenario {
 	n := float64(connections)
 	hundred := min(100, n)
@@ -271,7 +289,11 @@ func readAll(files []string) ([]*result.Result, error) {
 
 // printModel says what was fitted and what it is worth.
 func printModel(out io.Writer, m *model.Model) {
-	fmt.Fprintf(out, "\ncosts on %s, where the floor's send takes %.3g us; of %d results\n\n", m.Host.CPU, m.Floor, len(m.Sources))
+	fmt.Fprintf(out, "\ncosts on %s, where the floor's send takes %.3g us; of %d results\n", m.Host.CPU, m.Floor, len(m.Sources))
+	if len(m.Others) > 0 {
+		fmt.Fprintf(out, "those of commit %s are too few: also of %s\n", m.Commit, strings.Join(m.Others, ", "))
+	}
+	fmt.Fprintln(out)
 	w := tabwriter.NewWriter(out, 0, 8, 2, ' ', tabwriter.AlignRight)
 	row := func(name string, of func(v *model.Variant) string) {
 		cells := []string{name}
@@ -298,17 +320,28 @@ func printModel(out io.Writer, m *model.Model) {
 	row("us a wake-up, each shard", cost(func(c model.Costs) float64 { return c.Wake }))
 	row("us/s an idle connection", cost(func(c model.Costs) float64 { return c.Idle }))
 	row("us/s a process", cost(func(c model.Costs) float64 { return c.Base }))
-	row("twice the shards", func(v *model.Variant) string {
-		if !v.Doubled {
+	row("us a record, each shard but one", func(v *model.Variant) string {
+		if v.Doubling == nil || !v.Doubling.Walk {
 			return "not measured"
 		}
-		return digits(v.PerDoubling) + " x"
+		return digits(v.Costs.Walk)
+	})
+	row("twice the shards, besides", func(v *model.Variant) string {
+		if v.Doubling == nil {
+			return "not measured"
+		}
+		return digits(v.Doubling.Ratio) + " x"
 	})
 	row("memory of a process", memory(func(m *model.Memory) float64 { return m.Base }))
 	row("a connection", memory(func(m *model.Memory) float64 { return m.Connection }))
 	row("the kernel's, its end", memory(func(m *model.Memory) float64 { return m.Kernel }))
 	_ = w.Flush() // a terminal that is gone needs no table
 	fmt.Fprintln(out)
+	for _, v := range m.Variants {
+		if d := v.Doubling; d != nil {
+			fmt.Fprintf(out, "%s: %s\n", v.Name, doublingInWords(d))
+		}
+	}
 	for _, v := range m.Variants {
 		fmt.Fprintf(out, "%s: each of %d loads predicted by a fit to the others: off by %.0f%% (median), %.0f%% (largest)\n", v.Name, v.Error.Loads, 100*v.Error.Median, 100*v.Error.Max)
 	}
@@ -318,11 +351,25 @@ func printModel(out io.Writer, m *model.Model) {
 	for _, v := range m.Variants {
 		for _, p := range v.Points {
 			held, off := "", ""
-			if p.HeldOut > 0 {
-				held, off = fmt.Sprintf("%.3f", p.HeldOut/1e6), fmt.Sprintf("%+.0f%%", 100*p.Error())
+			if share, tried := p.Error(); tried {
+				held, off = fmt.Sprintf("%.3f", *p.HeldOut/1e6), fmt.Sprintf("%+.0f%%", 100*share)
 			}
 			fmt.Fprintf(w, "%s\t%.3f\t%.3f\t%s\t%s\n", p.Describe(), p.CPU/1e6, p.Fitted/1e6, held, off)
 		}
 	}
 	_ = w.Flush()
+}
+
+// doublingInWords says what twice the shards come to, of how many loads, and what that is worth.
+func doublingInWords(d *model.Doubling) string {
+	words := fmt.Sprintf("twice the shards take %s times the CPU time, ", digits(d.Ratio))
+	if d.Loads == 1 {
+		words += "of 1 load: nothing says how far that is off for another"
+	} else {
+		words += fmt.Sprintf("of %d loads, %s to %s", d.Loads, digits(d.Low), digits(d.High))
+	}
+	if d.Ratio < 1 {
+		words += "; predictions take 1"
+	}
+	return words
 }

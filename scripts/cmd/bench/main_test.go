@@ -82,6 +82,7 @@ func TestWrongUsage(t *testing.T) {
 		{[]string{"capacity", "--scenario", "storm"}, "storm"},
 		{[]string{"capacity", "--headroom", "1"}, "--headroom"},
 		{[]string{"capacity", "--server", "gorilla-hub"}, "takes no settings"},
+		{[]string{"capacity", "--server", "ws-multi@processes=2", "--anywhere"}, "leave processes out"},
 		{[]string{"report", "--results", t.TempDir()}, "measure something first"},
 		{[]string{"baseline", "nginx"}, "gorilla-hub"},
 	}

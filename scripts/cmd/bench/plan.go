@@ -46,7 +46,7 @@ func planCommand(args []string, stdout io.Writer) (int, error) {
 	f.IntVar(&a.connections, "connections", 0, "`number` of clients")
 	f.Float64Var(&a.rate, "rate", 0, "messages a second that each client gets: a `number`")
 	f.IntVar(&a.channels, "channels", 0, "`number` of channels, which the clients share out evenly, one each")
-	f.Float64Var(&a.fanOut, "fan-out", 0, "`number` of clients that a record reaches (default: connections / channels)")
+	f.Float64Var(&a.fanOut, "fan-out", 0, "`number` of clients that a record reaches, instead of --channels")
 	f.IntVar(&a.bytes, "bytes", 220, "`size` of a message as a client gets it")
 	f.IntVar(&a.cores, "cores", 4, "cores of a machine: a `number`")
 	memory := f.String("memory", "8GiB", "memory of a machine: a `size`")
@@ -105,8 +105,10 @@ func (a *ask) check() error {
 	switch {
 	case a.channels == 0 && a.fanOut == 0:
 		wrong("say --channels, which the clients share out evenly, or --fan-out, how many clients a record reaches")
-	case a.channels < 0 || a.channels > a.connections && a.fanOut == 0 && a.connections > 0:
-		wrong("--channels is %d: allowed are 1 to connections, %d; with more of them say --fan-out", a.channels, a.connections)
+	case a.channels != 0 && a.fanOut != 0:
+		wrong("--channels is beside --fan-out, and each says how many clients a record reaches: leave one out")
+	case a.channels < 0 || a.channels > a.connections && a.connections > 0:
+		wrong("--channels is %d: allowed are 1 to connections, %d; with more of them say --fan-out instead", a.channels, a.connections)
 	case a.fanOut != 0 && !(a.fanOut > 0 && a.fanOut <= float64(a.connections)):
 		wrong("--fan-out is %v: allowed are more than 0 to connections, %d", a.fanOut, a.connections)
 	}
@@ -206,7 +208,14 @@ func printPlan(out io.Writer, m *model.Model, a ask) int {
 	case 1:
 		fmt.Fprintf(out, "recommended: %s\n", inWords(p, sorted[0]))
 	default:
-		fmt.Fprintf(out, "recommended: %s; the other, %s, takes %s\n", inWords(p, sorted[0]), sorted[1].Variant, difference(sorted[0], sorted[1]))
+		first, second := sorted[0], sorted[1]
+		if m.TooClose(first, second) {
+			fmt.Fprintf(out, "too close to tell by CPU time, which the model has off by up to %.0f%% (median): %s, or %s; the second takes %s\n",
+				100*m.Doubt(), inWords(p, first), inWords(p, second), difference(first, second))
+		} else {
+			fmt.Fprintf(out, "recommended: %s; the other, %s, takes %s\n", inWords(p, first), second.Variant, difference(first, second))
+		}
+		fmt.Fprintln(out, "bench map may say another: it takes one instance of ws-multi with as many cores as it needs, and here it is several where these are fewer cores")
 	}
 	return exitHolds
 }
@@ -252,12 +261,13 @@ func printOption(out io.Writer, p *message.Printer, v *model.Variant, o *model.O
 	line("CPU", "%s cores' worth in all, %s an instance", digits(o.CPU), digits(o.CPU/n))
 	if o.HasMemory {
 		line("memory", "%s of the process and %s of the kernel an instance, of it %s of history; %s in all", model.Size(o.Process), model.Size(o.Kernel), model.Size(o.History), model.Size(o.Memory()))
+		line("", "at rest, after a collection; send buffers of slow clients come on top. Without a WS_MEMORY_LIMIT Go's heap may have %s more an instance, for which there must be room", model.Size(o.Growth))
 	} else {
 		line("memory", "not measured: run idle, then fit again")
 	}
 	line("open files", "%d of each process: set its limit above that", o.Files)
 	line("out of Kafka", "%s/s to each instance, which reads the whole log; %s/s in all", model.Size(o.Kafka/n), model.Size(o.Kafka))
-	line("to clients", "%s Gbit/s in all, %s a machine", digits(o.Network/1e9), digits(o.Network/1e9/float64(o.Machines)))
+	line("to clients", "%s Gbit/s in all, %s of the fullest machine", digits(o.Network/1e9), digits(o.MachineNetwork()/1e9))
 	if o.Last > 0.001 {
 		line("the last one", "of an instance's %s clients of a record has it %s after the first", model.Short(o.Load.FanOut), time.Duration(o.Last*float64(time.Second)).Round(time.Millisecond))
 	}
@@ -282,7 +292,7 @@ func printOption(out io.Writer, p *message.Printer, v *model.Variant, o *model.O
 		}
 		line(name, "%s", what)
 	}
-	how := "measured were loads as this one; "
+	how := "within what was measured: "
 	if len(o.Projection) > 0 {
 		how = "known only of what was measured: "
 	}

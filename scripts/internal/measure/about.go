@@ -15,10 +15,10 @@ func about(l scenario.Limit, servers []string) []scenario.Limit {
 		one := l
 		one.Of = named(l.Of, server)
 		var there bool
-		if one.Over, there = beside(l.Over, server, servers); !there {
+		if one.Over, there = beside(l.Over, one.Of, server, servers); !there {
 			continue
 		}
-		if one.Less, there = beside(l.Less, server, servers); !there {
+		if one.Less, there = beside(l.Less, one.Of, server, servers); !there {
 			continue
 		}
 		if aboutServers(l) && one.Of == one.Over+one.Less {
@@ -63,8 +63,9 @@ func isCandidate(name string) bool {
 	return err == nil
 }
 
-// beside is the lane that a server's is compared with, and whether the run has it.
-func beside(lane, server string, servers []string) (string, bool) {
+// beside is the lane that a server's is compared with, and whether the run has it. Where both can be one server's they are:
+// servers that differ are compared only in the same lane.
+func beside(lane, of, server string, servers []string) (string, bool) {
 	base, _, _ := strings.Cut(lane, "/")
 	switch {
 	case base == scenario.Server:
@@ -72,10 +73,14 @@ func beside(lane, server string, servers []string) (string, bool) {
 	case !isCandidate(base):
 		return lane, true
 	}
-	for _, other := range matching(base, servers) {
-		return named(lane, other), true
+	others := matching(base, servers)
+	if own := named(lane, server); slices.Contains(others, server) && own != of {
+		return own, true
 	}
-	return "", false
+	if len(others) == 0 {
+		return "", false
+	}
+	return named(lane, others[0]), true
 }
 
 // aboutServers says whether a limit is to be judged for each server under test.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strconv"
@@ -326,9 +327,18 @@ func NoSettings(res *result.Result) string {
 	return ""
 }
 
-// settle notes what a server is to be given: what it held, less the headroom, and where that was measured.
+// settle notes what a server is to be given: the settings that it was named with, what it held with them, less the headroom, and
+// where that was measured.
 func settle(res *result.Result) {
 	c := res.Capacity
+	for _, server := range res.Servers {
+		candidate, err := scenario.ParseCandidate(server)
+		if err != nil {
+			continue // Start would not have taken it
+		}
+		maps.Copy(c.Settings, candidate.Settings)
+		delete(c.Settings, "GOMAXPROCS") // Go's, not the server's
+	}
 	c.Settings["WS_MAX_CONNECTIONS"] = strconv.Itoa(c.Connections)
 	if rate := int(c.Rate * (1 - c.Headroom)); rate > 0 { // it takes no less than one, and that would be more than was held
 		c.Settings["KAFKA_MAX_RATE"] = strconv.Itoa(rate)

@@ -364,6 +364,35 @@ func TestTrialSettings(t *testing.T) {
 	}
 }
 
+// What a server was named with is part of what held.
+func TestSettleOwnSettings(t *testing.T) {
+	res := found()
+	res.Servers = []string{"ws-multi@shards=2,WS_FLUSH_INTERVAL=10ms,WS_MAX_CONNECTIONS=5"}
+	settle(res)
+	want := map[string]string{"WS_SHARDS": "2", "WS_FLUSH_INTERVAL": "10ms", "WS_MAX_CONNECTIONS": "12000", "KAFKA_MAX_RATE": "48", "WS_MEASURED_ON": "4.0us@amd64/2/6.18/test"}
+	if got := res.Capacity.Settings; fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+}
+
+// A search is about nothing but how late messages are: it has no limit that would say so.
+func TestCapacityRefusesSharedCores(t *testing.T) {
+	res := found()
+	res.Lanes = []result.Lane{{Name: "floor", Baseline: true, Shared: []int{1}}, {Name: "ws-multi@shards=2", Server: "ws-multi@shards=2", Cores: []int{0, 1}, Shared: []int{1}}}
+	var codes []string
+	for _, f := range refusals(res) {
+		if f.Code == result.SharedCores {
+			codes = append(codes, f.Text)
+		}
+	}
+	if len(codes) != 1 || !strings.Contains(codes[0], "core 1") {
+		t.Errorf("refused %q", codes)
+	}
+	if res.Refusals = append(res.Refusals, result.Refusal{Code: result.SharedCores}); NoSettings(res) == "" {
+		t.Error("settings follow from it")
+	}
+}
+
 // Who watches is told how many trials there will be, and a time that gets shorter.
 func TestTrialProgress(t *testing.T) {
 	var seen []Progress

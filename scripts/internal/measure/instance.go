@@ -164,7 +164,7 @@ func (r *Rig) addLanes(ctx context.Context, bin, server string, s scenario.Scena
 		r.lanes = append(r.lanes, &lane{
 			in: in, publish: publish, resume: l.Resume, next: scenario.SequenceOf(&in.scenario, publish, r.cfg.Seed),
 			out: result.Lane{
-				Name: name, Server: server, Baseline: baseline, Settings: settings, Totals: result.Totals{},
+				Name: name, Server: server, Baseline: baseline, Given: r.cfg.Binaries[server] != "", Settings: settings, Totals: result.Totals{},
 				Shards: in.shards, Processes: len(in.procs), Cores: in.cores, Shared: shared(in.cores, r.cfg.Load), Resuming: l.Resume,
 			},
 		})

@@ -170,8 +170,15 @@ func refuseLane(res *result.Result, l result.Lane, add func(code, format string,
 	}
 }
 
-// refuseShared looks whether a latency is judged of a server whose cores are not its own.
+// refuseShared looks whether a latency is judged of a server whose cores are not its own. A search judges by nothing else.
 func refuseShared(res *result.Result, add func(code, format string, args ...any)) {
+	if res.Capacity != nil {
+		for _, l := range res.Lanes {
+			if !l.Baseline && len(l.Shared) > 0 {
+				add(result.SharedCores, "the capacity of %s is how much it takes until messages are late, and it has %s in common with generator, publisher and broker: that would be theirs too. It takes a machine with more cores, or fewer shards", l.Name, coresInWords(l.Shared))
+			}
+		}
+	}
 	for _, limit := range res.Scenario.Limits {
 		if limit.Info || !slices.Contains([]string{scenario.P99, scenario.Last, scenario.CaughtUp}, limit.Measure) {
 			continue

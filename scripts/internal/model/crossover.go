@@ -30,7 +30,7 @@ type Cell struct {
 	Cores             int
 	Single            *Option // the fewest instances of ws-single that hold it, one to a core; nil: the machine's cores are not enough
 	Multi             *Option // one instance of ws-multi with the fewest cores; nil: all are not enough
-	Measured          bool    // a load as this one was measured, of both
+	Measured          bool    // a load as this one was measured, of both and on as many cores
 }
 
 // Winner is the variant that takes less of something, and how much more the other takes, as a share. "": none holds it.
@@ -93,15 +93,27 @@ func cellOf(single, multi *Variant, c Cell, bytes float64) Cell {
 			c.Multi = o
 		}
 	}
-	c.Measured = single.measured(l) && multi.measured(l)
+	c.Measured = !projected(multi, c.Cores) && single.has(c.Single, l) && multi.has(c.Multi, l)
 	return c
 }
 
-// measured says whether a load as this one is among the points, within a third.
-func (v *Variant) measured(l Load) bool {
-	near := func(a, b float64) bool { return math.Abs(math.Log(a/b)) < math.Log(4./3) }
+// Projected says that a machine has more cores than ws-multi was measured on, so that nothing is known of all of them at work.
+func (m *Model) Projected(cores int) bool {
+	multi := m.Find(scenario.Multi)
+	return multi == nil || projected(multi, cores)
+}
+
+func projected(multi *Variant, cores int) bool { return cores > multi.Range.MaxShards }
+
+// has says whether an option was measured as it is: one instance, with a load as this one.
+func (v *Variant) has(o *Option, l Load) bool {
+	return o != nil && o.Instances == 1 && v.measured(l, o.Cores)
+}
+
+// measured says whether a load as this one is among the points of so many shards, within a third.
+func (v *Variant) measured(l Load, shards int) bool {
 	for _, p := range v.Points {
-		if p.Load.Records > 0 && p.Load.Burst <= 1 && near(p.Load.Connections, l.Connections) && near(p.Load.Records, l.Records) && near(p.Load.FanOut, l.FanOut) {
+		if p.Load.Records > 0 && p.Shards == shards && p.Load.near(l, 4./3) {
 			return true
 		}
 	}

@@ -4,6 +4,7 @@
 //	load.go     a load, and what of it costs something
 //	points.go   measured points, out of results of bench
 //	fit.go      costs that explain the points, all of them at least 0, and how wrong they are on points they were not fitted to
+//	shards.go   what more shards take than one
 //	model.go    what was fitted, and its file
 //	predict.go  what an instance takes for a share of a load
 //	plan.go     how many instances, and what breaks first

@@ -15,16 +15,20 @@ import (
 	"github.com/adred-codev/ws_poc/scripts/internal/scenario"
 )
 
-// fewest is how many loads a variant's costs are fitted to at least: one more than there are costs.
-const fewest = features + 1
+// fewest is how many loads a variant's costs are fitted to at least: one more than there are costs on one shard.
+const fewest = walks + 1
 
 // ErrTooFew is wrapped by errors of a fit that has too little to go by.
 var ErrTooFew = errors.New("too few measured loads")
 
-// Left is a result that a fit did not use.
-type Left struct{ Result, Why string }
+// Left is a result that a fit did not use, or a lane of one.
+type Left struct {
+	Result, Why string
+	Started     time.Time
+}
 
-// Fit makes a model of results of one machine, that of the last. It tells of results that it could not use.
+// Fit makes a model of results of one machine, that of the last, and of one commit of the repository, that of the last that can be
+// used. Only where these are too few it takes those of other commits too, and the model says so. It tells of what it did not use.
 func Fit(results []*result.Result, now time.Time) (*Model, []Left, error) {
 	results = slices.SortedStableFunc(slices.Values(results), func(a, b *result.Result) int { return a.Started.Compare(b.Started) })
 	host := ""
@@ -33,27 +37,63 @@ func Fit(results []*result.Result, now time.Time) (*Model, []Left, error) {
 	}
 	var used []*result.Result
 	var left []Left
-	var floors []float64
 	for _, r := range results {
 		if why := usable(r, host); why != "" {
-			left = append(left, Left{r.Scenario.Name, why})
+			left = append(left, Left{r.Scenario.Name, why, r.Started})
 			continue
 		}
-		used, floors = append(used, r), append(floors, r.Floor.CPUMicros)
+		used = append(used, r)
 	}
 	if len(used) == 0 {
 		return nil, left, fmt.Errorf("fit a model: %w: there is no result that can be used", ErrTooFew)
 	}
-	slices.Sort(floors)
-	m := &Model{
-		Fitted: now.UTC(), Host: used[len(used)-1].Host, Floor: stat.Quantile(0.5, stat.Empirical, floors, nil), Commit: used[len(used)-1].Commit,
+	commit := used[len(used)-1].Commit
+	var same []*result.Result
+	var others []Left
+	var commits []string
+	for _, r := range used {
+		if r.Commit == commit {
+			same = append(same, r)
+			continue
+		}
+		others = append(others, Left{r.Scenario.Name, "it is of another commit, " + r.Commit, r.Started})
+		if !slices.Contains(commits, r.Commit) {
+			commits = append(commits, r.Commit)
+		}
 	}
+	m, more, err := fit(same, now)
+	if errors.Is(err, ErrTooFew) && len(others) > 0 {
+		var all []Left
+		if m, all, err = fit(used, now); err == nil {
+			m.Others = commits
+			return m, append(left, all...), nil
+		}
+	}
+	return m, slices.Concat(left, others, more), err
+}
+
+// fit makes a model of results that can be used, the newest of which is the last.
+func fit(used []*result.Result, now time.Time) (*Model, []Left, error) {
+	last := used[len(used)-1]
+	floors := make([]float64, len(used))
+	for i, r := range used {
+		floors[i] = r.Floor.CPUMicros
+	}
+	slices.Sort(floors)
+	m := &Model{Fitted: now.UTC(), Host: last.Host, Floor: stat.Quantile(0.5, stat.Empirical, floors, nil), Commit: last.Commit}
+	versions := versionsOf(used)
+	var left []Left
 	var all []Point
 	var memory []memoryPoint
 	for i, r := range used {
+		lanes, strangers := own(r, versions)
+		left = append(left, strangers...)
+		if len(lanes) == 0 {
+			continue
+		}
 		m.Sources = append(m.Sources, fmt.Sprintf("%s, %s", r.Scenario.Name, r.Started.UTC().Format(time.DateTime)))
-		all = append(all, points(r, m.Floor)...)
-		memory = append(memory, memoryPoints(r, i)...)
+		all = append(all, points(r, lanes, m.Floor, i)...)
+		memory = append(memory, memoryPoints(lanes, i)...)
 	}
 	for _, name := range scenario.Variants() {
 		own := slices.DeleteFunc(slices.Clone(all), func(p Point) bool { return p.Variant != name })
@@ -78,48 +118,57 @@ var fetches = []float64{0, 0.00025, 0.0005, 0.001, 0.002, 0.004}
 
 // fitVariant finds the costs, and what they are worth: each load is predicted by a model that was fitted to the others.
 func fitVariant(name string, all []Point) (*Variant, error) {
-	v := &Variant{Name: name, PerDoubling: 1, Points: all}
-	one := slices.DeleteFunc(slices.Clone(all), func(p Point) bool { return p.Shards > 1 })
-	loads := groups(one)
-	if len(loads) < fewest {
-		return nil, fmt.Errorf("%w: of %s there are %d, and %d are needed. Measure more: bench fit does, or run broadcast, fanout-100, fanout-1, pending and idle",
-			ErrTooFew, name, len(loads), fewest)
+	v := &Variant{Name: name, Points: all}
+	if n := len(groups(onOne(all))); n < fewest {
+		return nil, fmt.Errorf("%w: of %s there are %d, and %d are needed. Measure more: bench fit does, or run broadcast, fanout-100, pending and idle",
+			ErrTooFew, name, n, fewest)
 	}
-	v.Costs, v.Fetch = solve(one)
-	v.Range = rangeOf(all)
-	v.doubling(all)
-	held := map[int]float64{}
-	for _, group := range loads {
-		others := slices.DeleteFunc(slices.Clone(one), func(p Point) bool { return p.Load.alike(group.Load) })
-		costs, fetch := solve(others)
-		for i, p := range all {
-			if p.Shards == 1 && p.Load.alike(group.Load) {
-				held[i] = costs.of(p.Load.features(fetch, p.Shards))
+	v.costs(all)
+	v.Range = rangeOf(all, v.Fetch)
+	for _, group := range groups(all) {
+		without := &Variant{Name: name}
+		without.costs(slices.DeleteFunc(slices.Clone(all), func(p Point) bool { return p.Load.alike(group.Load) }))
+		for i := range v.Points {
+			// Of several shards nothing is predicted by a fit that has no other load on several.
+			if p := &v.Points[i]; p.Load.alike(group.Load) && (p.Shards == 1 || without.Doubling != nil) {
+				held := without.cpu(p.Load, p.Shards)
+				p.HeldOut = &held
 			}
 		}
 	}
+	var tried []Point
 	var wrong []float64
 	for i := range v.Points {
 		p := &v.Points[i]
-		p.Fitted, p.HeldOut = v.cpu(p.Load, p.Shards), held[i]
-		if p.HeldOut > 0 {
-			wrong = append(wrong, math.Abs(p.Error()))
+		p.Fitted = v.cpu(p.Load, p.Shards)
+		if off, ok := p.Error(); ok {
+			tried, wrong = append(tried, *p), append(wrong, math.Abs(off))
 		}
 	}
 	if len(wrong) > 0 {
 		slices.Sort(wrong)
-		v.Error = Error{Loads: len(loads), Median: stat.Quantile(0.5, stat.Empirical, wrong, nil), Max: wrong[len(wrong)-1]}
+		v.Error = Error{Loads: len(groups(tried)), Median: stat.Quantile(0.5, stat.Empirical, wrong, nil), Max: wrong[len(wrong)-1]}
 	}
 	return v, nil
 }
 
-// Error is how much larger a prediction is that knows nothing of the point, as a share of what was measured; 0 where
-// there is none.
-func (p Point) Error() float64 {
-	if p.HeldOut == 0 || p.CPU == 0 {
-		return 0
+// costs sets what is fitted: what is due on one shard first, then what more of them take besides.
+func (v *Variant) costs(all []Point) {
+	v.Costs, v.Fetch = solve(onOne(all))
+	v.double(all)
+}
+
+func onOne(all []Point) []Point {
+	return slices.DeleteFunc(slices.Clone(all), func(p Point) bool { return p.Shards > 1 })
+}
+
+// Error is how much larger a prediction is that knows nothing of the point, as a share of what was measured, and whether
+// there is one.
+func (p Point) Error() (off float64, tried bool) {
+	if p.HeldOut == nil || p.CPU == 0 {
+		return 0, false
 	}
-	return p.HeldOut/p.CPU - 1
+	return *p.HeldOut/p.CPU - 1, true
 }
 
 // groups is one point of each load.
@@ -131,31 +180,6 @@ func groups(all []Point) []Point {
 		}
 	}
 	return one
-}
-
-// doubling looks what twice as many shards cost over what their wake-ups explain.
-func (v *Variant) doubling(all []Point) {
-	var logs []float64
-	for _, p := range all {
-		if p.Shards < 2 {
-			continue
-		}
-		reference := 0.0 // the same load on one shard, where that was measured
-		for _, o := range all {
-			if o.Shards == 1 && o.Load.alike(p.Load) {
-				reference = o.CPU + v.Costs.Wake*float64(p.Shards-1)*p.Load.wakes(v.Fetch)
-			}
-		}
-		if reference == 0 {
-			reference = v.Costs.of(p.Load.features(v.Fetch, p.Shards))
-		}
-		if reference > 0 {
-			logs = append(logs, math.Log(p.CPU/reference)/math.Log2(float64(p.Shards)))
-		}
-	}
-	if len(logs) > 0 {
-		v.Doubled, v.PerDoubling = true, max(1, math.Exp(stat.Mean(logs, nil)))
-	}
 }
 
 // solve finds the costs, none below 0, for which the sum of squared relative errors is least, and the time of a fetch.
@@ -248,10 +272,11 @@ func normal(gram [features][features]float64, right [features]float64, in []int)
 			return Costs{}, false
 		}
 	}
-	return Costs{all[sends], all[messages], all[records], all[wakes], all[idle], all[base]}, true
+	return Costs{all[sends], all[messages], all[records], all[wakes], all[idle], all[base], all[walks]}, true
 }
 
-// fitMemory is the line through each run's readings: means of their slopes, and of what is left at no connections.
+// fitMemory is the line through each run's readings: means of their slopes, and of what is left at no connections. It is nil
+// where no run has readings of two numbers of connections.
 func fitMemory(name string, all []memoryPoint) *Memory {
 	runs := map[int][]memoryPoint{}
 	for _, p := range all {
@@ -259,10 +284,8 @@ func fitMemory(name string, all []memoryPoint) *Memory {
 			runs[p.run] = append(runs[p.run], p)
 		}
 	}
-	if len(runs) == 0 {
-		return nil
-	}
-	m := &Memory{}
+	var sum Memory
+	n := 0.0
 	for _, run := range runs {
 		slices.SortFunc(run, func(a, b memoryPoint) int { return cmp.Compare(a.connections, b.connections) })
 		first, last := run[0], run[len(run)-1]
@@ -270,22 +293,29 @@ func fitMemory(name string, all []memoryPoint) *Memory {
 		if clients <= 0 {
 			continue
 		}
+		n++
 		slope := (last.process - first.process) / clients
-		m.Connection += max(slope, 0) / float64(len(runs))
-		m.Kernel += max((last.kernel-first.kernel)/clients/2, 0) / float64(len(runs)) // of both ends, half
-		m.Base += max(first.process-slope*first.connections, 0) / float64(len(runs))
-		m.Most = max(m.Most, last.connections)
+		sum.Connection += max(slope, 0)
+		sum.Kernel += max((last.kernel-first.kernel)/clients/2, 0) // of both ends, half
+		sum.Base += max(first.process-slope*first.connections, 0)
+		sum.Most = max(sum.Most, last.connections)
 	}
-	return m
+	if n == 0 {
+		return nil
+	}
+	return &Memory{Base: sum.Base / n, Connection: sum.Connection / n, Kernel: sum.Kernel / n, Most: sum.Most}
 }
 
-func rangeOf(all []Point) Range {
+// rangeOf is what was measured, where what comes within fetch seconds goes out together.
+func rangeOf(all []Point, fetch float64) Range {
 	r := Range{MinConnections: math.Inf(1), MinFanOut: math.Inf(1)}
 	for _, p := range all {
 		r.MinConnections, r.MaxConnections = min(r.MinConnections, p.Load.Connections), max(r.MaxConnections, p.Load.Connections)
 		r.MaxDeliveries, r.MaxRecords = max(r.MaxDeliveries, p.Load.Deliveries()), max(r.MaxRecords, p.Load.Records)
+		r.MaxSends = max(r.MaxSends, p.Load.Sends(fetch))
 		r.MaxShards = max(r.MaxShards, p.Shards)
-		if p.Load.Records > 0 {
+		r.MaxCPU = max(r.MaxCPU, p.CPU/1e6/float64(p.Shards))
+		if p.Load.Records > 0 && p.Load.FanOut > 0 { // records for nobody have none
 			r.MinFanOut, r.MaxFanOut = min(r.MinFanOut, p.Load.FanOut), max(r.MaxFanOut, p.Load.FanOut)
 			r.Bytes = p.Load.Bytes
 		}

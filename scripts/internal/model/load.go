@@ -23,6 +23,9 @@ func LoadOf(connections, rate, fanOut, bytes float64) Load {
 // Deliveries is how many messages a second go out.
 func (l Load) Deliveries() float64 { return l.Records * l.FanOut }
 
+// Sends is how many sends a second that is, where what comes within fetch seconds goes out together.
+func (l Load) Sends(fetch float64) float64 { return l.Deliveries() / l.joined(fetch) }
+
 // Rate is how many messages a second a client gets.
 func (l Load) Rate() float64 { return l.Deliveries() / max(l.Connections, 1) }
 
@@ -57,18 +60,21 @@ const (
 	wakes
 	idle
 	base
+	walks
 	features
 )
 
-// features are those of an instance with so many shards, each of which is woken for what comes.
+// features are those of an instance with so many shards, each of which is woken for what comes and goes through all
+// records: what one shard has of that is in a record's cost.
 func (l Load) features(fetch float64, shards int) [features]float64 {
 	var x [features]float64
 	x[messages] = l.Deliveries()
-	x[sends] = x[messages] / l.joined(fetch)
+	x[sends] = l.Sends(fetch)
 	x[records] = l.Records
 	x[wakes] = l.wakes(fetch) * float64(max(shards, 1))
 	x[idle] = l.Connections
 	x[base] = 1
+	x[walks] = l.Records * float64(max(shards, 1)-1)
 	return x
 }
 
@@ -80,10 +86,11 @@ func (l Load) String() string {
 	return s
 }
 
-// alike says whether loads are so near each other that one tells of the other.
-func (l Load) alike(o Load) bool {
-	near := func(a, b, by float64) bool {
-		return a == b || a > 0 && b > 0 && math.Abs(math.Log(a/b)) <= math.Log(by)
-	}
-	return near(l.Connections, o.Connections, 1.05) && near(l.Records, o.Records, 1.05) && near(l.FanOut, o.FanOut, 1.05) && near(l.Burst, o.Burst, 1.05)
+// alike says whether loads are the same one, but for what a run leaves to chance.
+func (l Load) alike(o Load) bool { return l.near(o, 1.05) }
+
+// near says whether none of a load's figures is more than so many times another's.
+func (l Load) near(o Load, by float64) bool {
+	near := func(a, b float64) bool { return a == b || a > 0 && b > 0 && math.Abs(math.Log(a/b)) <= math.Log(by) }
+	return near(l.Connections, o.Connections) && near(l.Records, o.Records) && near(l.FanOut, o.FanOut) && near(l.Burst, o.Burst)
 }

@@ -13,30 +13,30 @@ import (
 )
 
 // SchemaID is what a model's $schema says. Its number goes up when an older one's file cannot be read any more.
-const SchemaID = "https://github.com/adred-codev/ws_poc/scripts/internal/model/v1"
+const SchemaID = "https://github.com/adred-codev/ws_poc/scripts/internal/model/v2"
 
 // Model is what was fitted to results of one machine.
 type Model struct {
 	Schema   string      `json:"$schema"`
-	Fitted   time.Time   `json:"fitted"`   // when
-	Commit   string      `json:"commit"`   // of the newest result
-	Host     result.Host `json:"host"`     // where it was measured
-	Floor    float64     `json:"floor_us"` // what one send costs there; all costs are at this floor
-	Sources  []string    `json:"sources"`  // results that it is fitted to
+	Fitted   time.Time   `json:"fitted"`                  // when
+	Commit   string      `json:"commit"`                  // of the newest result
+	Others   []string    `json:"other_commits,omitempty"` // of results that are used all the same, because those of Commit are too few
+	Host     result.Host `json:"host"`                    // where it was measured
+	Floor    float64     `json:"floor_us"`                // what one send costs there; all costs are at this floor
+	Sources  []string    `json:"sources"`                 // results that it is fitted to
 	Variants []Variant   `json:"variants"`
 }
 
 // Variant is one server's costs.
 type Variant struct {
-	Name        string  `json:"name"`
-	Costs       Costs   `json:"costs"`
-	Fetch       float64 `json:"fetch_s"`          // what comes within so many seconds comes together
-	PerDoubling float64 `json:"per_doubling"`     // CPU time of twice as many shards over that of one, beyond what their wake-ups explain
-	Doubled     bool    `json:"doubled"`          // that was measured
-	Memory      *Memory `json:"memory,omitempty"` // nil: not measured
-	Range       Range   `json:"range"`            // what was measured: beyond is projection
-	Error       Error   `json:"error"`
-	Points      []Point `json:"points"`
+	Name     string    `json:"name"`
+	Costs    Costs     `json:"costs"`
+	Fetch    float64   `json:"fetch_s"`            // what comes within so many seconds comes together
+	Doubling *Doubling `json:"doubling,omitempty"` // nil: no more than one shard was measured
+	Memory   *Memory   `json:"memory,omitempty"`   // nil: not measured
+	Range    Range     `json:"range"`              // what was measured: beyond is projection
+	Error    Error     `json:"error"`
+	Points   []Point   `json:"points"`
 }
 
 // Costs are CPU time, all threads, user and system.
@@ -47,6 +47,16 @@ type Costs struct {
 	Wake    float64 `json:"wake_us"`    // µs each time records come, a shard
 	Idle    float64 `json:"idle_us_s"`  // µs a second and connection
 	Base    float64 `json:"base_us_s"`  // µs a second of a process without clients and records
+	Walk    float64 `json:"walk_us"`    // µs a record and shard but one: each goes through all records
+}
+
+// Doubling is the CPU time of twice as many shards over that of one, beyond what their wake-ups and walks explain.
+type Doubling struct {
+	Ratio float64 `json:"ratio"` // mean of the loads'; below 1 predictions take 1
+	Low   float64 `json:"low"`   // the least of a load
+	High  float64 `json:"high"`  // the largest
+	Loads int     `json:"loads"` // that were measured on more than one shard
+	Walk  bool    `json:"walk"`  // the loads differ enough to tell a walk's cost
 }
 
 // Memory is that of an instance whose clients rest.
@@ -61,12 +71,14 @@ type Memory struct {
 type Range struct {
 	MinConnections float64 `json:"min_connections"`
 	MaxConnections float64 `json:"max_connections"`
-	MaxDeliveries  float64 `json:"max_deliveries"` // a second
+	MaxSends       float64 `json:"max_sends"`      // a second, each with the messages that go together
+	MaxDeliveries  float64 `json:"max_deliveries"` // messages a second
 	MaxRecords     float64 `json:"max_records"`    // a second
 	MinFanOut      float64 `json:"min_fan_out"`
 	MaxFanOut      float64 `json:"max_fan_out"`
 	MaxShards      int     `json:"max_shards"`
-	Bytes          float64 `json:"bytes"` // of a record's value
+	MaxCPU         float64 `json:"max_cpu"` // of a core, each shard's
+	Bytes          float64 `json:"bytes"`   // of a record's value
 }
 
 // Error is how far predictions were off of loads that they were not fitted to: each load was left out once.
@@ -77,7 +89,7 @@ type Error struct {
 }
 
 func (c Costs) of(x [features]float64) float64 {
-	return c.Send*x[sends] + c.Message*x[messages] + c.Record*x[records] + c.Wake*x[wakes] + c.Idle*x[idle] + c.Base*x[base]
+	return c.Send*x[sends] + c.Message*x[messages] + c.Record*x[records] + c.Wake*x[wakes] + c.Idle*x[idle] + c.Base*x[base] + c.Walk*x[walks]
 }
 
 // Find is the variant of that name, nil when it was not fitted.

@@ -75,7 +75,7 @@ func (v *Variant) Holds(o *Option, site Site) (connections float64, first, next 
 		l := o.Load
 		l.Connections, l.FanOut = l.Connections*factor, l.FanOut*factor
 		one := site
-		one.Network *= float64(o.Machines) / float64(o.Instances) // an instance's part
+		one.Network /= o.fullest() // an instance's part, where there are most
 		return v.Assess(l, 1, o.Cores, one)
 	}
 	low, high := 0.0, 1.0
@@ -95,6 +95,25 @@ func (v *Variant) Holds(o *Option, site Site) (connections float64, first, next 
 		next = strains[1]
 	}
 	return o.Load.Connections * low, first, next
+}
+
+// Doubt is how far apart CPU times of variants must be at least to say which is less, as a share: the larger of their models'
+// median errors.
+func (m *Model) Doubt() float64 {
+	doubt := 0.0
+	for _, v := range m.Variants {
+		doubt = max(doubt, v.Error.Median)
+	}
+	return doubt
+}
+
+// TooClose says that the model cannot tell which option is cheaper: their CPU times are nearer to each other than it is sure
+// of, and so are their machines, unless something else than CPU asks for them.
+func (m *Model) TooClose(a, b *Option) bool {
+	if 1-min(a.CPU, b.CPU)/max(a.CPU, b.CPU) >= m.Doubt() {
+		return false
+	}
+	return a.Machines == b.Machines || a.Strains[0].Name == OfCPU && b.Strains[0].Name == OfCPU
 }
 
 // Cheaper sorts options: fewer machines first, then fewer cores, then less CPU time, then less memory.

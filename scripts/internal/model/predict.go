@@ -19,11 +19,14 @@ const (
 	historySeconds = 300       // WS_HISTORY_WINDOW
 	historyBytes   = 256 << 20 // WS_HISTORY_BYTES
 	recordBytes    = 70        // of a record's key, headers and its part of a batch, in Kafka's protocol
+	bodyBytes      = 90        // around the value in the history, which keeps messages as they are sent
 	frameBytes     = 116       // of a message around the value: frame, seq, channel, position, time
 	packetBytes    = 66        // Ethernet, IP and TCP around a send
 	spareFiles     = 500       // of a process, that are no clients
-
 )
+
+// entryBytes are what an entry of a variant's history takes besides its message.
+var entryBytes = map[string]float64{scenario.Single: 72, scenario.Multi: 80}
 
 // PortsOfProxy is how many connections one address can have to one address and port, with Linux's range of ports.
 const PortsOfProxy = 28_232
@@ -63,8 +66,9 @@ type Option struct {
 
 	CPU        float64  // cores' worth of CPU time, all instances
 	HasMemory  bool     // it was measured
-	Process    float64  // bytes of each process, the history included
+	Process    float64  // bytes of each process after a collection, while its clients rest; the history included
 	History    float64  // of them
+	Growth     float64  // bytes that its heap may have more between collections, where nothing bounds it
 	Kernel     float64  // bytes of the kernel for each
 	Files      int      // of each process
 	Kafka      float64  // bytes a second out of Kafka, all instances
@@ -80,9 +84,15 @@ func (o *Option) Memory() float64 { return float64(o.Instances) * (o.Process + o
 // Fits says that nothing is at its end.
 func (o *Option) Fits() bool { return o.Strains[0].Share <= 1 }
 
+// fullest is how many instances the machine has that has most.
+func (o *Option) fullest() float64 { return math.Ceil(float64(o.Instances) / float64(o.Machines)) }
+
+// MachineNetwork is bits a second of the machine with most instances.
+func (o *Option) MachineNetwork() float64 { return o.Network / float64(o.Instances) * o.fullest() }
+
 // cpu is µs a second.
 func (v *Variant) cpu(l Load, shards int) float64 {
-	return v.Costs.of(l.features(v.Fetch, shards)) * math.Pow(v.PerDoubling, math.Log2(float64(max(shards, 1))))
+	return v.Costs.of(l.features(v.Fetch, shards)) * math.Pow(v.perDoubling(), math.Log2(float64(max(shards, 1))))
 }
 
 // serial is what of it one core has to do, however many there are: µs a second.
@@ -99,7 +109,7 @@ func (v *Variant) Assess(total Load, instances, cores int, site Site) *Option {
 		Files:   int(math.Ceil(l.Connections)) + spareFiles,
 		Kafka:   n * total.Records * (total.Bytes + recordBytes),
 		Network: 8 * total.Deliveries() * (total.Bytes + frameBytes + packetBytes/l.joined(v.Fetch)),
-		History: min(historyBytes, total.Records*historySeconds*(total.Bytes+recordBytes)),
+		History: min(historyBytes, total.Records*historySeconds*(total.Bytes+bodyBytes+entryBytes[v.Name])),
 	}
 	o.Machines = (instances + max(site.Cores/cores, 1) - 1) / max(site.Cores/cores, 1)
 	each := v.cpu(l, cores) / 1e6
@@ -120,14 +130,21 @@ func (v *Variant) Assess(total Load, instances, cores int, site Site) *Option {
 		o.Process = v.Memory.Base + v.Memory.Connection*l.Connections + o.History
 		o.Kernel = v.Memory.Kernel * l.Connections
 		has := site.Memory * float64(cores) / float64(max(site.Cores, cores))
-		add(OfMemory, (o.Process+o.Kernel)/(MemoryShare*has), "%s of %s, %.0f%% of which may be used", size(o.Process+o.Kernel), size(has), 100*MemoryShare)
+		// Without a limit Go collects when the heap is twice what was live.
+		o.Growth = o.Process - v.Memory.Base
+		rest, grown := (o.Process+o.Kernel)/(MemoryShare*has), (o.Process+o.Kernel+o.Growth)/has
+		if rest >= grown {
+			add(OfMemory, rest, "%s of %s, %.0f%% of which may be used", size(o.Process+o.Kernel), size(has), 100*MemoryShare)
+		} else {
+			add(OfMemory, grown, "%s of %s, with a heap that grew to twice its live part", size(o.Process+o.Kernel+o.Growth), size(has))
+		}
 	}
 	if site.Files > 0 {
 		add(OfFiles, float64(o.Files)/float64(site.Files), "%d of %d", o.Files, site.Files)
 	}
 	if site.Network > 0 {
-		perMachine := o.Network / float64(o.Machines)
-		add(OfNetwork, perMachine/(CPUShare*site.Network), "%.3g of %.3g Gbit/s of a machine", perMachine/1e9, site.Network/1e9)
+		perMachine := o.MachineNetwork()
+		add(OfNetwork, perMachine/(CPUShare*site.Network), "%.3g of %.3g Gbit/s of a machine, 75%% of which may be used", perMachine/1e9, site.Network/1e9)
 	}
 	slices.SortStableFunc(o.Strains, func(a, b Strain) int {
 		switch {
@@ -148,8 +165,17 @@ func (v *Variant) beyond(o *Option) []string {
 	var all []string
 	r := v.Range
 	add := func(format string, args ...any) { all = append(all, fmt.Sprintf(format, args...)) }
+	if o.Load.Connections*room < r.MinConnections {
+		add("%s connections an instance, measured from %s", short(o.Load.Connections), short(r.MinConnections))
+	}
 	if o.Load.Connections > room*r.MaxConnections {
 		add("%s connections an instance, measured up to %s", short(o.Load.Connections), short(r.MaxConnections))
+	}
+	if sends := o.Load.Sends(v.Fetch); sends > room*r.MaxSends {
+		add("%s sends/s an instance, measured up to %s", short(sends), short(r.MaxSends))
+	}
+	if each := o.CPU / float64(o.Instances*o.Cores); each > room*r.MaxCPU {
+		add("planned %.2g of a core, measured up to %.2g", each, r.MaxCPU)
 	}
 	if o.Load.Deliveries() > room*r.MaxDeliveries {
 		add("%s messages/s an instance, measured up to %s", short(o.Load.Deliveries()), short(r.MaxDeliveries))
@@ -162,6 +188,8 @@ func (v *Variant) beyond(o *Option) []string {
 	}
 	if o.Cores > r.MaxShards {
 		add("%d shards, measured up to %d", o.Cores, r.MaxShards)
+	} else if o.Cores > 1 && !v.measured(o.Load, o.Cores) {
+		add("%d shards for this load, measured for others", o.Cores)
 	}
 	if o.Instances > 1 {
 		add("%d instances, measured one by one", o.Instances)

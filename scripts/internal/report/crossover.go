@@ -19,13 +19,14 @@ import (
 type basisOfMap struct {
 	what    string // in titles
 	figure  func(*model.Option) float64
+	judged  bool // how far its predictions are off is known
 	caption string
 }
 
-var byCPU = basisOfMap{"CPU time", model.ByCPU, "The color says which variant takes less CPU time for a load, the number how much less. ws-single has one core, so of a load that " +
-	"three quarters of one do not hold there are several instances behind a balancer, each of which reads all of Kafka; ws-multi takes as many of the machine's cores as it needs. "}
+var byCPU = basisOfMap{"CPU time", model.ByCPU, true, "The color says which variant takes less CPU time for a load, the number how much less. ws-single has one core, so of a load that " +
+	"three quarters of one do not hold there are several instances behind a balancer, each of which reads all of Kafka; ws-multi is one instance with as many of the machine's cores as it needs, where a plan takes several of fewer cores if that is less in all: they may differ. "}
 
-var byMemory = basisOfMap{"memory", model.ByMemory, "The same by memory, the processes' and the kernel's for their sockets. "}
+var byMemory = basisOfMap{"memory", model.ByMemory, false, "The same by memory, the processes' and the kernel's for their sockets, while clients rest and after a collection. "}
 
 // crossing is the crossover map with its words: nothing where a variant was not fitted.
 type crossing struct {
@@ -63,10 +64,34 @@ func (c *crossing) note() string {
 		errs = append(errs, fmt.Sprintf("%s by %s (median) and %s (largest)", name, inPercent(v.Error.Median), inPercent(v.Error.Max)))
 	}
 	single := c.model.Find(scenario.Single)
-	return fmt.Sprintf("A dot is a load such as was measured, of both; all else is a projection by costs that were fitted on %s (%s, a bare send takes %s µs). Predicting measured loads that it was not fitted to "+
-		"the model was off %s. Measured were up to %s connections and %s messages/s a process, and %s: what is beyond is less sure than that.",
-		c.model.Fitted.Format(time.DateOnly), c.model.Host.CPU, number(c.model.Floor), list(errs), number(single.Range.MaxConnections), number(math3(single.Range.MaxDeliveries)),
+	text := fmt.Sprintf("A dot is a load such as was measured, of both; all else is a projection by costs that were fitted on %s (%s, a bare send takes %s µs). Predicting measured loads that it was not fitted to "+
+		"the model was off %s; CPU times that differ by less than %s are too close to tell. Measured were up to %s connections, %s sends/s and %s of a core a process, and %s: what is beyond is less sure than that.",
+		c.model.Fitted.Format(time.DateOnly), c.model.Host.CPU, number(c.model.Floor), list(errs), inPercent(c.model.Doubt()), number(single.Range.MaxConnections), number(math3(single.Range.MaxSends)), inPercent(single.Range.MaxCPU),
 		plural(c.model.Find(scenario.Multi).Range.MaxShards, "shard", "shards"))
+	var beyond []string
+	for _, cores := range c.axes.Cores {
+		if c.model.Projected(cores) {
+			beyond = append(beyond, number(float64(cores)))
+		}
+	}
+	if len(beyond) > 0 {
+		text += " All of machines with " + list(beyond) + " cores is projection."
+	}
+	return text
+}
+
+// tooClose says that the difference of two figures is less than the model is sure of.
+func (c *crossing) tooClose(more float64, by basisOfMap) bool {
+	return by.judged && less(more) < c.model.Doubt()
+}
+
+// machine names a number of cores, and says where nothing is known of so many.
+func (c *crossing) machine(cores int) string {
+	words := plural(cores, "core", "cores")
+	if c.model.Projected(cores) {
+		words += " (projection)"
+	}
+	return words
 }
 
 // table has the map in words, a row for each kind of load and a column for each number of connections.
@@ -81,9 +106,9 @@ func (c *crossing) table(f basisOfMap) table {
 		first := c.cells[at]
 		var words []string
 		for _, cell := range c.cells[at : at+columns] {
-			words = append(words, inCell(cell, f))
+			words = append(words, c.inCell(cell, f))
 		}
-		t.row(plain(fmt.Sprintf("%s; %s; %s/s", reaches(first.FanOut), plural(first.Cores, "core", "cores"), exact(first.Rate))), words...)
+		t.row(plain(fmt.Sprintf("%s; %s; %s/s", reaches(first.FanOut), c.machine(first.Cores), exact(first.Rate))), words...)
 	}
 	return t
 }
@@ -99,14 +124,21 @@ func reaches(fanOut float64) string {
 }
 
 // inCell says who takes less for a load, and how much.
-func inCell(c model.Cell, f basisOfMap) string {
-	name, more := c.Winner(f.figure)
+func (c *crossing) inCell(load model.Cell, f basisOfMap) string {
+	name, more := load.Winner(f.figure)
+	dot := ""
+	if load.Measured {
+		dot = " ●"
+	}
 	if name == "" {
 		return "neither"
 	}
-	o := c.Single
+	if c.tooClose(more, f) {
+		return "too close to tell" + dot
+	}
+	o := load.Single
 	if name == scenario.Multi {
-		o = c.Multi
+		o = load.Multi
 	}
 	words := name
 	switch {
@@ -120,10 +152,7 @@ func inCell(c model.Cell, f basisOfMap) string {
 	} else {
 		words += ", " + saved(more)
 	}
-	if c.Measured {
-		words += " ●"
-	}
-	return words
+	return words + dot
 }
 
 // saved says how much less one takes where the other takes so much more.
@@ -230,7 +259,8 @@ func (c *crossing) draw(by basisOfMap, f format) ([]byte, error) {
 	entries := []curve{
 		{name: scenario.Single, note: "takes less", paint: paintOf(scenario.Single), strength: 0.7},
 		{name: scenario.Multi, note: "takes less", paint: paintOf(scenario.Multi), strength: 0.7},
-		{name: "neither holds it", paint: muted, strength: 0.4},
+		{name: "neither holds it", note: none, paint: muted, strength: 0.4},
+		{name: "too close to tell", note: "=", paint: muted, strength: 0.4},
 		{name: "measured", note: "all else is projection", paint: ink, loose: true},
 	}
 	key := keyHeight(entries, f.inner())
@@ -259,7 +289,7 @@ func (c *crossing) draw(by basisOfMap, f format) ([]byte, error) {
 func (c *crossing) panel(s *sheet, part draw.Canvas, by basisOfMap, cores, fanOut int) {
 	columns, rates := len(c.axes.Connections), len(c.axes.Rates)
 	first := (cores*len(c.axes.FanOuts) + fanOut) * rates * columns
-	title := "a record for " + reaches(c.axes.FanOuts[fanOut]) + ", " + plural(c.axes.Cores[cores], "core", "cores")
+	title := "a record for " + reaches(c.axes.FanOuts[fanOut]) + ", " + c.machine(c.axes.Cores[cores])
 	s.FillText(bold(written(ink, small, draw.XLeft, draw.YTop)), vg.Point{X: part.Min.X, Y: part.Max.Y}, title)
 	top := part.Max.Y - line - 3
 	left := part.Min.X + mapLabel
@@ -291,6 +321,8 @@ func (c *crossing) square(s *sheet, load model.Cell, by basisOfMap, at vg.Rectan
 	case name == "":
 	case math.IsInf(more, 1):
 		words, color = "only", paintOf(name).faint(0.75)
+	case c.tooClose(more, by):
+		words = "="
 	default:
 		words, color = inPercent(less(more)), paintOf(name).faint(0.12+0.6*min(less(more)/half, 1))
 	}

@@ -71,12 +71,35 @@ func TestMapPicture(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"f-ws-single", "f-ws-multi", "a record for all, 16 cores", "neither holds it", "only"} {
+	for _, want := range []string{"f-ws-single", "f-ws-multi", "a record for all, 1 core<", "a record for all, 16 cores (projection)", "neither holds it", "too close to tell", "only"} {
 		if !bytes.Contains(svg, []byte(want)) {
 			t.Errorf("the picture has no %q", want)
 		}
 	}
 	elements(t, string(svg))
+}
+
+// What differs by less than the model is sure of is no difference, by CPU time; of memory it does not say how sure it is.
+func TestMapTooClose(t *testing.T) {
+	m := fitted(t)
+	told := func() (cpu, memory int) {
+		var b bytes.Buffer
+		if err := MarkdownMap(&b, m); err != nil {
+			t.Fatal(err)
+		}
+		first, second, _ := strings.Cut(b.String(), "By memory")
+		return strings.Count(first, "| too close to tell"), strings.Count(second, "| too close to tell")
+	}
+	m.Variants[0].Error.Median, m.Variants[1].Error.Median = 0, 0
+	if cpu, memory := told(); cpu+memory > 0 {
+		t.Errorf("a model that is never off cannot tell %d and %d", cpu, memory)
+	}
+	m.Variants[1].Error.Median = 0.1
+	few, memory := told()
+	m.Variants[1].Error.Median = 0.5
+	if many, _ := told(); few == 0 || many <= few || memory > 0 {
+		t.Errorf("off by 10%% it cannot tell %d, by 50%% %d; of memory %d", few, many, memory)
+	}
 }
 
 // Memory that was not measured of both is no map.

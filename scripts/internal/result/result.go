@@ -54,6 +54,7 @@ type Lane struct {
 	Name     string            `json:"name"`               // "ws-single", "ws-single/stalled", "floor"
 	Server   string            `json:"server"`             // "ws-single", "gorilla-hub"
 	Baseline bool              `json:"baseline,omitempty"` // it is what servers are compared with
+	Given    bool              `json:"given,omitempty"`    // its program was given by name, not built from the tree
 	Settings map[string]string `json:"settings,omitempty"` // its environment, without addresses and secrets
 
 	Shards    int   `json:"shards,omitempty"`    // loops of each process, as it tells itself
