@@ -18,7 +18,7 @@ const (
 // kernel tells when there is room.
 func (s *Shard) fill(c *conn, progress bool) {
 	l := c.late
-	s.closeReader(l)
+	s.closeReaders(l)
 	if !l.full {
 		s.full++
 	}
@@ -90,7 +90,7 @@ func (s *Shard) closeNow(c *conn, code wire.CloseCode, reason string, bye bool) 
 	}
 	b := s.lastWords(c)
 	if bye {
-		m := wire.Bye{Code: code, Cursor: s.cursor(c, s.position(c)), Totals: c.totals()}
+		m := wire.Bye{Code: code, Cursor: s.cursor(c, s.position(c), s.replayPosition(c)), Totals: c.totals()}
 		p := m.Append(nil)
 		b = append(socket.AppendHeader(b, socket.OpText, len(p)), p...)
 	}
@@ -131,7 +131,7 @@ func (s *Shard) shut(c *conn, code wire.CloseCode, last []byte) {
 		if l.full {
 			s.full--
 		}
-		s.closeReader(l)
+		s.closeReaders(l)
 		c.late = nil
 	}
 	s.index.Clear(&c.subs)

@@ -85,16 +85,16 @@ func TestPassedOverBeforeWhatIsNotTaken(t *testing.T) {
 				c, o := w.conns[0], &w.out
 				c.late.replay = new(replay)
 				stands, merged := w.view.End, uint64(3+7)
-				o.begin(c, c.late.pos)
-				o.passed = 3
-				o.frame(aComplete, 0)
+				o.begin(c, c.late.pos, 0)
+				o.main.passed = 3
+				o.control(aComplete)
 				o.text([]byte(`{"type":"replay_complete"}`))
 				if another {
-					o.passed = 5
-					w.message(o, aMessage, w.view.End-1)
+					o.main.passed += 5
+					w.message(o, aMessage, w.view.End-1, &o.main)
 					stands, merged = w.view.End-1, 3+5
 				}
-				o.at, o.first, o.passed = w.view.End, none, 7
+				o.main = progress{at: w.view.End, first: none, passed: o.main.passed + 7}
 				if w.Shard.send(c) {
 					t.Fatal("the kernel took it: the test shows nothing")
 				}

@@ -109,13 +109,36 @@ type late struct {
 	rest []byte // of a frame of which the kernel took a part
 	full bool   // its socket has no room; the kernel says when it has
 
-	pos     uint64          // all that it wants below was sent, or passed over
-	first   uint64          // the first entry that it wants from there on; none: there is none yet
-	stallBy int64           // when it must have taken something
-	reader  *history.Reader // goes on from pos; nil: it is opened when needed
-	bound   uint64          // of reader
+	stream        // what it wants, but for what a resume brings beside it
+	stallBy int64 // when it must have taken something
 	replay  *replay
-	resumed bool // it was sent back by a replay, and has not been live since
+	resumed bool // it had a replay, and has not been live since
+}
+
+// stream is where a late connection stands in the history, for some of what it
+// wants.
+type stream struct {
+	pos    uint64          // all that it wants below was sent, or passed over
+	first  uint64          // the first entry that it wants from there on; none: there is none yet
+	reader *history.Reader // goes on from pos; nil: it is opened when needed
+	bound  uint64          // of reader
+}
+
+// streamOf is the stream that brings what is new of an event.
+func (l *late) streamOf(event int) *stream {
+	if l.replay.of(event) != nil {
+		return &l.replay.stream
+	}
+	return &l.stream
+}
+
+// state is that of the connection's seat: idling as long as one of its streams
+// waits for something that it wants.
+func (l *late) state() seatState {
+	if l.first == none || l.replay.beside() && l.replay.first == none {
+		return idling
+	}
+	return behind
 }
 
 const none = ^uint64(0)

@@ -128,10 +128,10 @@ func (s *Shard) tooLate(c *conn, now int64) bool {
 		return true
 	}
 	switch {
+	case s.forgotten(l):
+		return true
 	case l.first == none || l.first >= s.view.End:
 		return false
-	case l.first < s.view.First:
-		return true
 	case l.replay != nil || l.resumed:
 		return false
 	}

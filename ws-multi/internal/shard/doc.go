@@ -19,8 +19,9 @@
 // The hand-over from the router is the View alone: the shard goes on from its own
 // position up to the view's end. What the router publishes meanwhile waits for
 // the next turn. A connection whose socket is full, or that resumes, is late
-// (late.go): it holds no queue, only its position in the history, and catches up with
-// one ascending stream that meets the present without a seam (replay.go).
+// (late.go): it holds no queue, only its position in the history, and goes on from
+// there until it has come to the present. A resume is a second such stream beside
+// it (replay.go).
 //
 // # The way of a command
 //

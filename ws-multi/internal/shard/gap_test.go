@@ -130,10 +130,10 @@ func TestAGapBoundsNewResumesOnly(t *testing.T) {
 				t.Fatalf("wanted offset %d, heard %s", offset, f.payload)
 			}
 		}
-		if f := m.expect("replay_complete"); f.Cursor["trade"].Last(0) != 999 {
+		m.gap(0, 1000, 1006) // at its place; the replay ends where the live ones are
+		m.expect("message")
+		if f := m.expect("replay_complete"); f.Cursor["trade"].Last(0) != 1007 || f.Replayed != 996 {
 			t.Errorf("heard %s", f.payload)
 		}
-		m.gap(0, 1000, 1006)
-		m.expect("message")
 	})
 }

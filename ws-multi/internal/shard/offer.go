@@ -48,13 +48,13 @@ func (s *Shard) offer() bool {
 		}
 		byName, bySymbol, byEvent := s.index.Subscribers(e.Channel, int(e.Event))
 		for _, slot := range byName {
-			s.mark(slot, n)
+			s.mark(slot, n, int(e.Event))
 		}
 		for _, slot := range bySymbol {
-			s.mark(slot, n)
+			s.mark(slot, n, int(e.Event))
 		}
 		for _, slot := range byEvent {
-			s.mark(slot, n)
+			s.mark(slot, n, int(e.Event))
 		}
 		marks += 1 + len(byName) + len(bySymbol) + len(byEvent)
 	}
@@ -68,14 +68,14 @@ func (s *Shard) offerGap(n uint64, event int) int {
 			continue
 		}
 		if s.present = s.index.Events(&c.subs, s.present); s.present.Has(event) {
-			s.mark(c.id.slot(), n)
+			s.mark(c.id.slot(), n, event)
 		}
 	}
 	return len(s.conns)
 }
 
-// mark notes that the connection in a slot wants entry n.
-func (s *Shard) mark(slot uint32, n uint64) {
+// mark notes that the connection in a slot wants entry n, of an event.
+func (s *Shard) mark(slot uint32, n uint64, event int) {
 	seat := &s.seats[slot]
 	switch seat.state {
 	case live:
@@ -93,9 +93,11 @@ func (s *Shard) mark(slot uint32, n uint64) {
 		s.toMarked(slot)
 	case idling:
 		c := s.conns[slot]
-		c.late.first = n
-		seat.state = behind
-		s.toPull(c)
+		if st := c.late.streamOf(event); st.first == none {
+			st.first = n
+			seat.state = c.late.state()
+			s.toPull(c)
+		}
 	}
 }
 

@@ -11,6 +11,7 @@ type control struct {
 	kind    controlKind
 	id      wire.ID
 	ack     *wire.SubscriptionAck
+	resumed []resumed // of ack: the events that begin at the client's own position
 	payload []byte
 	frozen  *frozen // of one that waited while the subscriptions changed
 }
@@ -89,7 +90,7 @@ func (s *Shard) serveSoon(c *conn) {
 func (s *Shard) renderOutbox(o *output, c *conn) {
 	for i := range c.outbox {
 		f := &c.outbox[i]
-		o.frame(aControl, 0)
+		o.control(aControl)
 		switch f.kind {
 		case ready:
 			o.text(f.payload)
@@ -97,6 +98,7 @@ func (s *Shard) renderOutbox(o *output, c *conn) {
 			o.buf = append(socket.AppendHeader(o.buf, socket.OpPong, len(f.payload)), f.payload...)
 		case acknowledged:
 			f.ack.Cursor = s.covered(f, o, c)
+			f.own(s.o.Events)
 			s.text = f.ack.Append(s.text[:0])
 			o.text(s.text)
 		case beat:
@@ -111,7 +113,7 @@ func (s *Shard) renderOutbox(o *output, c *conn) {
 		}
 	}
 	if c.has(pinging) {
-		o.frame(aPing, 0)
+		o.control(aPing)
 		o.buf = socket.AppendHeader(o.buf, socket.OpPing, 0)
 		c.pongBy = after(s.clock.now, s.o.PongTimeout)
 		s.wakeFor(c, c.pongBy)
@@ -122,7 +124,20 @@ func (s *Shard) covered(f *control, o *output, c *conn) wire.Cursor {
 	if f.frozen != nil {
 		return f.frozen.cursor
 	}
-	return s.cursor(c, o.at)
+	return s.cursor(c, o.main.at, o.again.at)
+}
+
+// own puts into an ack's cursor where its resume begins: at the client's own
+// position, also where nothing that it wants comes for a while.
+func (f *control) own(events []string) {
+	for i := range f.resumed {
+		e := &f.resumed[i]
+		pos := wire.Position{Log: e.log, At: make([]int64, e.count)}
+		for p := range pos.At {
+			pos.At[p] = e.own.Last(int32(p))
+		}
+		f.ack.Cursor[events[e.event]] = pos
+	}
 }
 
 // freeze gives the frames that wait the cursor and the counts of this moment,
@@ -131,7 +146,7 @@ func (s *Shard) covered(f *control, o *output, c *conn) wire.Cursor {
 func (s *Shard) freeze(c *conn) {
 	for i := range c.outbox {
 		if f := &c.outbox[i]; f.frozen == nil && (f.kind == beat || f.kind == acknowledged) {
-			f.frozen = &frozen{cursor: s.cursor(c, s.position(c)), totals: c.totals()}
+			f.frozen = &frozen{cursor: s.cursor(c, s.position(c), s.replayPosition(c)), totals: c.totals()}
 		}
 	}
 }

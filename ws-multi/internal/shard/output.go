@@ -12,17 +12,24 @@ type output struct {
 	frames   []frame
 	seq      uint64 // of the last message in it
 	replayed uint64 // messages of the replay in it
-	passed   uint32 // messages passed over behind the last frame
-	at       uint64 // all that is wanted below was sent, is in it, or was passed over
-	first    uint64 // what is wanted next; none: nothing yet
-	complete bool   // replay_complete is in it
+	main     progress
+	again    progress // of a resume beside it
+	complete bool     // replay_complete is in it
+}
+
+// progress is how far one of a connection's streams has come in an output.
+type progress struct {
+	at     uint64 // all that is wanted below was sent, is in it, or was passed over
+	first  uint64 // what is wanted next; none: nothing yet
+	passed uint32 // messages passed over behind the last frame of the stream
 }
 
 // frame is where one begins, and what it is.
 type frame struct {
 	start  int
 	kind   frameKind
-	passed uint32 // messages passed over right before it, each for a newer one
+	again  bool   // it is of the resume beside the main stream
+	passed uint32 // messages of its stream passed over right before it, each for a newer one
 	n      uint64 // its number in the history
 }
 
@@ -49,15 +56,22 @@ const (
 	maxPull = 48 << 10
 )
 
-func (o *output) begin(c *conn, at uint64) {
+func (o *output) begin(c *conn, at, again uint64) {
 	o.buf, o.frames = o.buf[:0], o.frames[:0]
-	o.seq, o.replayed, o.passed = c.seq, 0, 0
-	o.at, o.first, o.complete = at, none, false
+	o.seq, o.replayed, o.complete = c.seq, 0, false
+	o.main = progress{at: at, first: none}
+	o.again = progress{at: again, first: none}
 }
 
-func (o *output) frame(k frameKind, n uint64) {
-	o.frames = append(o.frames, frame{start: len(o.buf), kind: k, passed: o.passed, n: n})
-	o.passed = 0
+// control begins a frame that stands for no entry.
+func (o *output) control(k frameKind) {
+	o.frames = append(o.frames, frame{start: len(o.buf), kind: k})
+}
+
+// entry begins a frame for entry n of a stream.
+func (o *output) entry(k frameKind, n uint64, p *progress) {
+	o.frames = append(o.frames, frame{start: len(o.buf), kind: k, n: n, passed: p.passed, again: p == &o.again})
+	p.passed = 0
 }
 
 func (o *output) text(payload []byte) {
@@ -65,19 +79,20 @@ func (o *output) text(payload []byte) {
 }
 
 // message renders an entry as the connection's next data message.
-func (s *Shard) message(o *output, k frameKind, n uint64) {
-	o.frame(k, n)
+func (s *Shard) message(o *output, k frameKind, n uint64, p *progress) {
+	o.entry(k, n, p)
 	o.seq++
 	o.buf = socket.AppendMessage(o.buf, o.seq, s.view.Body(n))
 }
 
 // gap renders a gap entry; its cursor covers the gap.
-func (s *Shard) gap(o *output, c *conn, n uint64) {
+func (s *Shard) gap(o *output, c *conn, n uint64, p *progress) {
 	g := s.view.Gap(n)
-	o.frame(aGap, n)
+	o.entry(aGap, n, p)
+	p.at = n + 1
 	m := wire.Gap{
 		Event: s.o.Events[g.Event], Partition: g.Partition, From: g.From, To: g.To, Log: g.Log,
-		Cursor: s.cursor(c, n+1),
+		Cursor: s.cursor(c, o.main.at, o.again.at),
 	}
 	s.text = m.Append(s.text[:0])
 	o.text(s.text)
@@ -99,29 +114,42 @@ func (s *Shard) send(c *conn) bool {
 	}
 	i := s.settle(c, taken)
 	if taken == len(o.buf) {
+		s.merged(c, o.main.passed)
+		s.merged(c, o.again.passed)
 		return true
 	}
-	end, pos, first := len(o.buf), o.at, o.first
+	end := len(o.buf)
 	if i < len(o.frames) {
 		end = o.frames[i].start
 	}
-	for unsent := o.frames[i:]; len(unsent) > 0; unsent = unsent[1:] {
-		s.merged(c, unsent[0].passed) // what was passed over stays so, up to here
-		if unsent[0].kind.data() {
-			pos, first = unsent[0].n, unsent[0].n
-			break
-		}
-		if len(unsent) == 1 {
-			s.merged(c, o.passed)
+	main, again := false, false // their first frames that were not taken are found
+	for ; i < len(o.frames); i++ {
+		switch f := &o.frames[i]; {
+		case !f.kind.data():
+		case f.again && !again:
+			again = true
+			s.back(c, &o.again, f)
+		case !f.again && !main:
+			main = true
+			s.back(c, &o.main, f)
 		}
 	}
+	s.merged(c, o.main.passed)
+	s.merged(c, o.again.passed)
 	s.fallBehind(c)
 	if taken < end {
 		c.late.rest = append([]byte(nil), o.buf[taken:end]...)
 	}
-	s.stands(c, pos, first)
+	s.stands(c)
 	s.fill(c, taken > 0)
 	return false
+}
+
+// back takes a stream back to a frame that was not taken. What was passed over
+// before that stays passed over, and what came after did not happen.
+func (s *Shard) back(c *conn, p *progress, f *frame) {
+	s.merged(c, f.passed)
+	*p = progress{at: f.n, first: f.n}
 }
 
 // settle counts the frames of which the kernel took the first byte: seq and
@@ -132,9 +160,7 @@ func (s *Shard) settle(c *conn, taken int) int {
 	i := 0
 	for ; i < len(o.frames) && o.frames[i].start < taken; i++ {
 		f := &o.frames[i]
-		if f.passed > 0 {
-			s.merged(c, f.passed)
-		}
+		s.merged(c, f.passed)
 		switch f.kind {
 		case aControl:
 			if c.outbox = c.outbox[1:]; len(c.outbox) == 0 {
@@ -143,6 +169,7 @@ func (s *Shard) settle(c *conn, taken int) int {
 		case aPing:
 			c.flags &^= pinging
 		case aComplete:
+			s.closeReaders(c.late)
 			c.late.replay = nil
 		case aMessage:
 			c.seq++
@@ -154,9 +181,6 @@ func (s *Shard) settle(c *conn, taken int) int {
 			s.counts.Sent++
 			s.counts.Replayed++
 		}
-	}
-	if i == len(o.frames) && o.passed > 0 {
-		s.merged(c, o.passed)
 	}
 	return i
 }

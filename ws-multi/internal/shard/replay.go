@@ -6,18 +6,26 @@ import (
 )
 
 // replay is what a subscribe with a cursor or with last brings before its
-// channels are live. It moves the connection's position back, and says for each
-// source from where on it counts: everything then comes in one stream, ascending, and meets
-// the present without a seam.
+// channels are live.
+//
+// A resume is a stream beside the connection's main one, in which its other events
+// go on: it begins at the client's own position, and when both have come to where
+// the live ones are, they are one. With last the main stream itself goes back: the
+// newest messages of some channels come before everything else.
 type replay struct {
-	id    wire.ID
-	floor uint64 // where the connection stood: what it does not cover goes on there
-	bound uint64 // the replay ends there
-	sent  uint64 // messages of it
+	stream // of a resume
+	id     wire.ID
+	floor  uint64 // with last: where what it is not about goes on
+	end    uint64 // the replay does not end before
+	sent   uint64 // messages of it
 
 	resumed []resumed // with a cursor: the events that are resumed
 	newest  []newest  // with last: each exact channel
 }
+
+// beside reports whether the replay is a stream of its own. For a nil replay it
+// is not, nor when nothing of a cursor could be resumed.
+func (r *replay) beside() bool { return r != nil && len(r.resumed) > 0 }
 
 // resumed is an event that goes on at the client's own position.
 type resumed struct {
@@ -60,20 +68,14 @@ func (r *replay) newestOf(ch *history.Channel, from uint64) uint64 {
 	return from
 }
 
-// brings reports whether the message n of an event comes by the replay.
-func (r *replay) brings(n uint64, event int) bool {
-	return r != nil && n < r.bound && (len(r.newest) > 0 || r.of(event) != nil)
-}
-
 // asked reports whether the message n is one of the newest that last asked for:
 // those are never passed over.
-func (r *replay) asked(n uint64) bool { return r != nil && n < r.bound && len(r.newest) > 0 }
+func (r *replay) asked(n uint64) bool { return r != nil && n < r.end && len(r.newest) > 0 }
 
-// replayFrom moves a late connection back to the cursor of its subscribe, for
-// the events found recoverable.
+// replayFrom begins a resume of the events found recoverable.
 func (s *Shard) replayFrom(c *conn, cmd *wire.Command, found []resumed) {
-	pos := s.position(c)
-	r := &replay{id: cmd.ID, floor: pos, bound: max(pos, s.view.End), resumed: found}
+	r := &replay{id: cmd.ID, end: s.view.End, resumed: found}
+	r.pos, r.first = r.end, none
 	for i := range found {
 		e := &found[i]
 		if e.own.Log == "" {
@@ -83,23 +85,23 @@ func (s *Shard) replayFrom(c *conn, cmd *wire.Command, found []resumed) {
 		e.log, e.count = present.Log, len(present.At)
 		e.starts = s.view.Starts(e.event, e.own)
 		for _, n := range e.starts {
-			pos = min(pos, n)
+			r.pos = min(r.pos, n)
 		}
 	}
-	c.late.replay, c.late.pos, c.late.resumed = r, pos, true
+	c.late.replay, c.late.resumed = r, true
 }
 
 // replayNewest moves a late connection back to the newest messages of each exact
 // channel.
 func (s *Shard) replayNewest(c *conn, cmd *wire.Command) {
 	pos := s.position(c)
-	r := &replay{id: cmd.ID, floor: pos, bound: pos}
+	r := &replay{id: cmd.ID, floor: pos, end: pos}
 	for _, p := range cmd.Patterns {
 		if p.Symbol == "*" || p.Event == "*" {
 			continue
 		}
 		if ch := s.log.Channels().Find(p.Symbol, p.Event); ch != nil {
-			from := s.view.NewestFrom(ch, cmd.Last, r.bound)
+			from := s.view.NewestFrom(ch, cmd.Last, r.end)
 			r.newest = append(r.newest, newest{channel: ch, from: from})
 			pos = min(pos, from)
 		}
@@ -107,22 +109,9 @@ func (s *Shard) replayNewest(c *conn, cmd *wire.Command) {
 	c.late.replay, c.late.pos, c.late.resumed = r, pos, true
 }
 
-// standing is the cursor entry of an event for one that was sent everything below
-// at. What a replay covers stands at the client's own position until the replay
-// has come past it; what it does not cover stands where the connection stood.
-func (s *Shard) standing(r *replay, event int, at uint64) wire.Position {
-	if r == nil {
-		return s.view.Position(event, at)
-	}
-	e := r.of(event)
-	if e == nil {
-		return s.view.Position(event, max(at, r.floor))
-	}
-	return e.standing(s.view.Position(event, at), at, at < r.bound)
-}
-
-// standing is the entry of a resumed event, of which the history says that one
-// stands at pos. Before the bound the log may have had another name, and its
+// standing is the cursor entry of a resumed event for one who was sent everything
+// below at, of which the history says that one stands at pos. In partitions that the
+// stream has not come to it is the client's own. Before the end the log may have had another name, and its
 // partitions may not have been known: there they are as they were when the resume
 // was judged.
 func (e *resumed) standing(pos wire.Position, at uint64, before bool) wire.Position {
@@ -145,8 +134,8 @@ func (e *resumed) standing(pos wire.Position, at uint64, before bool) wire.Posit
 func (s *Shard) renderComplete(o *output, c *conn) {
 	r := c.late.replay
 	o.complete = true
-	m := wire.ReplayComplete{ID: r.id, Replayed: r.sent + o.replayed, Cursor: s.cursor(c, o.at)}
-	o.frame(aComplete, 0)
+	m := wire.ReplayComplete{ID: r.id, Replayed: r.sent + o.replayed, Cursor: s.cursor(c, o.main.at, o.again.at)}
+	o.control(aComplete)
 	s.text = m.Append(s.text[:0])
 	o.text(s.text)
 }

@@ -85,7 +85,7 @@ func (s *Shard) begin(c *conn, cmd *wire.Command, found []resumed, lost []string
 		s.replayNewest(c, cmd)
 	}
 	s.look(c)
-	s.reply(c, control{kind: acknowledged, ack: &wire.SubscriptionAck{
+	s.reply(c, control{kind: acknowledged, resumed: found, ack: &wire.SubscriptionAck{
 		ID: cmd.ID, Subscribed: cmd.Channels, Count: c.subs.Count(), Resumed: cmd.Cursor != nil, Lost: lost,
 	}})
 }

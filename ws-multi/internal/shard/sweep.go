@@ -26,7 +26,7 @@ func (s *Shard) sweep(limit int) int {
 // flush sends a live connection what it is due, and then its control frames.
 func (s *Shard) flush(c *conn) {
 	o := &s.out
-	o.begin(c, s.pos)
+	o.begin(c, s.pos, 0)
 	slot := c.id.slot()
 	head := s.seats[slot].head
 	if head != 0 && s.sample == 0 {
@@ -35,17 +35,17 @@ func (s *Shard) flush(c *conn) {
 	for head != 0 && len(o.buf) < maxWrite {
 		d := &s.due[head-1]
 		if s.view.Entry(d.n).Kind == gapEntry {
-			s.gap(o, c, d.n)
+			s.gap(o, c, d.n, &o.main)
 		} else {
-			s.message(o, aMessage, d.n)
+			s.message(o, aMessage, d.n, &o.main)
 		}
 		head = d.next
 	}
-	if head == 0 {
+	if o.main.at = s.pos; head == 0 {
 		s.renderOutbox(o, c)
 	} else {
-		o.at = s.due[head-1].n
-		o.first = o.at
+		o.main.at = s.due[head-1].n
+		o.main.first = o.main.at
 	}
 	if !s.send(c) {
 		return
