@@ -10,7 +10,8 @@ const (
 	// need a moment to see that the server is not ready.
 	noticeTime = 5 * time.Second
 	// Closing the listener resets who waits in its backlog, so it is closed when
-	// nobody has come for quietTime, or after backlogTime.
+	// nobody has come for quietTime and no handshake is under way, or after
+	// backlogTime.
 	quietTime   = 100 * time.Millisecond
 	backlogTime = 5 * time.Second
 	// lastWords is for the close frames of those who are left at the timeout.
@@ -38,7 +39,7 @@ func (s *server) drain(ctx context.Context) {
 	defer cancel()
 	pause(ctx, min(noticeTime, spread))
 	s.refusing.Store(true)
-	for until := time.Now().Add(backlogTime); ctx.Err() == nil && s.public.Quiet() <= quietTime && time.Now().Before(until); {
+	for until := time.Now().Add(backlogTime); ctx.Err() == nil && s.arriving() && time.Now().Before(until); {
 		pause(ctx, quietTime/4)
 	}
 	_ = s.public.Close()
@@ -57,6 +58,12 @@ func (s *server) drain(ctx context.Context) {
 			s.log.Info("draining", "connections", s.shards.Connections())
 		}
 	}
+}
+
+// arriving reports whether somebody has just connected, or is in a handshake that
+// began before newcomers were refused: a token may wait for a key server.
+func (s *server) arriving() bool {
+	return s.public.Quiet() <= quietTime || s.guard.Open() > s.shards.Connections()
 }
 
 func pause(ctx context.Context, d time.Duration) {
