@@ -3,6 +3,7 @@ package kafka
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"time"
 )
 
@@ -20,8 +21,8 @@ const (
 type finding struct {
 	news     []news
 	surveyed bool    // every partition that was there at the start is found
-	number   uint64  // of the latest doubt that was looked into
-	reaches  []reach // what was found about it
+	number   uint64  // of the latest doubt after which topics were looked at; 0: none since
+	reaches  []reach // what was found about doubtful partitions
 }
 
 // news of one topic.
@@ -33,17 +34,31 @@ type news struct {
 	parts  []*partition // that are new
 }
 
-// reach says that a partition's log reaches from first to before end.
+// position is where the reader was with a partition.
+type position struct {
+	partition *partition
+	next      int64
+}
+
+// reach says that a partition's log reaches from first to before end, as it was
+// found after the reader had asked at a position.
 type reach struct {
-	partition  *partition
+	position
 	first, end int64
 }
 
 // doubt is what the reader asks discovery: to look again, and how far the logs of
-// these partitions reach.
+// some partitions reach.
 type doubt struct {
-	number     uint64
-	partitions []*partition
+	number uint64
+	about  []position
+}
+
+// answers is what discovery needs of a directory.
+type answers interface {
+	greet() (took time.Duration, err error)
+	topics(ctx context.Context, names []string) (map[string]listing, error)
+	ask(ctx context.Context, places []place, q question) (offsets, error)
 }
 
 // discovery asks, again and again, which topics and partitions there are, and
@@ -53,24 +68,27 @@ type discovery struct {
 	log       *slog.Logger
 	rarely    rarely
 	counters  *counters
-	directory *directory
+	directory answers
 	reader    *reader
 	brokers   []string
 	window    time.Duration
 
-	began    time.Time // where the window ends
-	heard    time.Time // the last sign of life
-	due      time.Time // of the next survey
-	measured time.Time // when lags were
-	surveyed bool      // told
-	topics   []*watched
-	doubt    doubt // what is to be looked into; number 0: nothing
+	began    time.Time  // where the window ends
+	heard    time.Time  // the last sign of life
+	due      time.Time  // of the next survey
+	measured time.Time  // when lags were
+	surveyed bool       // told
+	topics   []*watched // by event
+
+	doubt      uint64               // number of the latest that is to be looked into; 0: none
+	unanswered map[*partition]int64 // next when the reader asked about it
 }
 
 // watched is a topic as discovery knows it.
 type watched struct {
 	topic  *topic
 	judged bool         // somebody said whether it exists
+	silent bool         // nobody said anything of it the last time
 	absent bool         // it does not, now
 	log    string       // as it was last seen; empty: it never was
 	id     [16]byte     // of log
@@ -81,11 +99,12 @@ type watched struct {
 	toldAbsent bool
 }
 
-func newDiscovery(c *Consumer, d *directory, r *reader) *discovery {
+func newDiscovery(c *Consumer, d answers, r *reader) *discovery {
 	now := time.Now()
 	s := &discovery{
 		log: c.log, rarely: newRarely(c.log), counters: c.counters, directory: d, reader: r,
 		brokers: c.cfg.Brokers, window: c.cfg.Window, began: now, heard: now,
+		unanswered: map[*partition]int64{},
 	}
 	for _, t := range r.topics {
 		s.topics = append(s.topics, &watched{topic: t})
@@ -110,16 +129,19 @@ func (d *discovery) run(ctx context.Context) {
 // round asks once and says when to ask again.
 func (d *discovery) round(ctx context.Context) time.Duration {
 	for _, asked := range d.reader.doubts.take() {
-		d.doubt.number = asked.number
-		d.doubt.partitions = append(d.doubt.partitions, asked.partitions...)
+		d.doubt = asked.number
+		for _, at := range asked.about {
+			d.unanswered[at.partition] = at.next
+		}
 	}
 	took, err := d.directory.greet()
 	if d.hear(took, err); err != nil {
 		return askAgain
 	}
-	if d.doubt.number == 0 && time.Now().Before(d.due) {
+	if d.doubt == 0 && time.Now().Before(d.due) {
 		return min(greetEvery, time.Until(d.due))
 	}
+	d.due = time.Time{} // until nothing is left to find out
 	complete, err := d.survey(ctx)
 	if err == nil {
 		if time.Since(d.measured) >= surveyEvery/2 {
@@ -158,7 +180,8 @@ func (d *discovery) hear(took time.Duration, err error) {
 }
 
 // survey looks at everything and tells the reader what it does not know. Not
-// complete: something is there but nobody knows yet where to begin with it.
+// complete: something is there but nobody knows yet where to begin with it. What
+// cannot be found out of one partition keeps nothing from the reader of another.
 func (d *discovery) survey(ctx context.Context) (complete bool, err error) {
 	names := make([]string, len(d.topics))
 	for i, w := range d.topics {
@@ -175,19 +198,19 @@ func (d *discovery) survey(ctx context.Context) (complete bool, err error) {
 		}
 	}
 	located, err := d.locate(ctx)
-	f := finding{news: d.news(located)}
+	reaches, why := d.reaches(ctx)
+	f := finding{news: d.news(located), number: d.doubt, reaches: reaches}
+	d.doubt = 0
 	if err != nil {
 		complete = false
 	}
 	if complete && !d.surveyed {
 		d.surveyed, f.surveyed = true, true
 	}
-	if err == nil && d.doubt.number > 0 {
-		if f.reaches, err = d.reaches(ctx); err == nil {
-			f.number, d.doubt = d.doubt.number, doubt{}
-		}
+	if err == nil {
+		err = why
 	}
-	if len(f.news) > 0 || f.surveyed || f.number > 0 {
+	if len(f.news) > 0 || f.surveyed || f.number > 0 || len(f.reaches) > 0 {
 		d.reader.findings.put(f)
 		d.reader.alarm.ring()
 	}
@@ -197,7 +220,7 @@ func (d *discovery) survey(ctx context.Context) (complete bool, err error) {
 // judge takes what a broker says of a topic; false: it does not say.
 func (d *discovery) judge(w *watched, now listing) bool {
 	name := w.topic.name
-	if now.err != nil {
+	if w.silent = now.err != nil; w.silent {
 		d.rarely.warn("topic "+name, "A Kafka topic cannot be read", "topic", name, "error", now.err)
 		return false
 	}
@@ -293,14 +316,29 @@ func (d *discovery) news(located []*partition) (all []news) {
 	return all
 }
 
-// reaches answers a doubt.
+// reaches finds how far the logs of doubtful partitions reach. librdkafka has
+// stopped fetching those, and the reader asks no more: so one that gets no answer
+// stays to be asked about, until it is another or its topic is another. An error
+// is why some have to wait.
 func (d *discovery) reaches(ctx context.Context) (found []reach, err error) {
+	maps.DeleteFunc(d.unanswered, func(p *partition, _ int64) bool {
+		parts := d.topics[p.topic.event].parts
+		return int(p.id) >= len(parts) || parts[p.id] != p
+	})
 	var places []place
-	for _, p := range d.doubt.partitions {
-		places = append(places, place{p.topic.name, p.id})
+	var about []position
+	for _, w := range d.topics {
+		// Of a topic that is gone there is no log, and one that nobody speaks of
+		// may be another by now.
+		if w.absent || w.silent {
+			continue
+		}
+		for id, p := range w.parts {
+			if next, doubtful := d.unanswered[p]; doubtful {
+				places, about = append(places, place{w.topic.name, int32(id)}), append(about, position{p, next})
+			}
+		}
 	}
-	// The log of a topic that is gone has no reach, and its partitions fail one
-	// by one; so what is still there gets its answer.
 	first, err := d.directory.ask(ctx, places, firstOffset)
 	if err != nil {
 		return nil, err
@@ -309,12 +347,17 @@ func (d *discovery) reaches(ctx context.Context) (found []reach, err error) {
 	if err != nil {
 		return nil, err
 	}
-	for i, p := range d.doubt.partitions {
-		if first[i].err == nil && ends[i].err == nil {
-			found = append(found, reach{p, first[i].at, ends[i].at})
+	for i, at := range about {
+		if e := (offsets{first[i], ends[i]}).failure(); e != nil {
+			d.rarely.warn("reach "+places[i].topic, "Kafka does not say how far a log reaches; its partition waits",
+				"topic", places[i].topic, "partition", places[i].partition, "error", e)
+			err = e
+			continue
 		}
+		delete(d.unanswered, at.partition)
+		found = append(found, reach{at, first[i].at, ends[i].at})
 	}
-	return found, nil
+	return found, err
 }
 
 // measure keeps the lag of each topic. librdkafka's statistics have one too, but

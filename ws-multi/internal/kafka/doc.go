@@ -32,8 +32,9 @@
 //     same positions (read.go).
 //   - A position is outside its log: retention was faster than we, or the end was cut
 //     off. librdkafka stops that partition without saying where its log is now.
-//     Discovery is asked, what is lost is told, and the partition is fetched again
-//     from where its log is; the others never notice (gap.go).
+//     Discovery is asked, and asks until it has an answer (discover.go); what is lost
+//     is told, and the partition is fetched again from where its log is; the others
+//     never notice (gap.go).
 //   - A topic is made anew. librdkafka goes on in the new log at the old offset
 //     without a word. Only its log tells of the topic ID, so that is looked through
 //     on the thread that writes it, and everything fetched is thrown away with the

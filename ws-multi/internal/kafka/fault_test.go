@@ -1,10 +1,16 @@
 package kafka
 
 import (
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
+	"golang.org/x/sys/unix"
 )
 
 // How late Stats.Up may be.
@@ -13,7 +19,79 @@ const (
 	upWithin   = 5 * time.Second
 )
 
-// Down at the start, killed, frozen and back: reading goes on where it was.
+// door is an address that refuses connections until it is opened, and from then on
+// passes them on to another.
+func door(t *testing.T, to string) (address string, open func()) {
+	t.Helper()
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	// Bound but not listened to, the port is nobody else's.
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+	must(err)
+	file := os.NewFile(uintptr(fd), "door")
+	t.Cleanup(func() { _ = file.Close() })
+	must(unix.Bind(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}))
+	bound, err := unix.Getsockname(fd)
+	must(err)
+	address = fmt.Sprintf("127.0.0.1:%d", bound.(*unix.SockaddrInet4).Port)
+	pass := func(in net.Conn) {
+		defer in.Close()
+		out, err := net.Dial("tcp", to)
+		if err != nil {
+			return
+		}
+		var back sync.WaitGroup
+		back.Go(func() { _, _ = io.Copy(in, out); _ = in.Close() })
+		_, _ = io.Copy(out, in)
+		_ = out.Close()
+		back.Wait()
+	}
+	return address, func() {
+		t.Helper()
+		must(unix.Listen(fd, 16))
+		l, err := net.FileListener(file)
+		must(err)
+		var work sync.WaitGroup
+		work.Go(func() {
+			for {
+				in, err := l.Accept()
+				if err != nil {
+					return
+				}
+				work.Go(func() { pass(in) })
+			}
+		})
+		// The connections end with the clients that made them, which a test stops first.
+		t.Cleanup(func() { _ = l.Close(); work.Wait() })
+	}
+}
+
+// Down at the start, a broker is served from when it is there.
+func TestABrokerThatComesLater(t *testing.T) {
+	t.Parallel()
+	k := realCluster(t)
+	topic := k.topic("later", 1)
+	k.count(topic, 0, 0, 9)
+	address, open := door(t, k.address)
+	r := reading(t, configOf(address, topic))
+	time.Sleep(greetEvery)
+	if r.Stats().Up || len(r.of("Opened")) > 0 {
+		t.Error("up, and there is no broker")
+	}
+	open()
+	defer r.stop() // before the door is shut
+	r.within(upWithin, "up", func() bool { return r.Stats().Up })
+	r.await("Loaded", 1)
+	if n := len(r.of("Record")); n != 10 {
+		t.Errorf("%d records", n)
+	}
+}
+
+// Killed, frozen and back: reading goes on where it was.
 func TestABrokerComesAndGoes(t *testing.T) {
 	t.Parallel()
 	k, keeper := ownCluster(t)
@@ -27,15 +105,8 @@ func TestABrokerComesAndGoes(t *testing.T) {
 		sent += 50
 	}
 	feed()
-	keeper.order(t, "kill")
 	r := reading(t, configOf(k.address, topic))
 	up := func(want bool) func() bool { return func() bool { return r.Stats().Up == want } }
-	time.Sleep(time.Second)
-	if r.Stats().Up || len(r.of("Opened")) > 0 {
-		t.Error("up, and there is no broker")
-	}
-	keeper.order(t, "restart")
-	r.within(upWithin, "up", up(true))
 	r.await("Loaded", 1)
 	for _, fault := range [][2]string{{"kill", "restart"}, {"freeze", "thaw"}} {
 		keeper.order(t, fault[0])

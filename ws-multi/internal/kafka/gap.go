@@ -43,11 +43,11 @@ func (r *reader) voice() {
 	if len(r.doubtful) == 0 {
 		return
 	}
-	var about []*partition
+	var about []position
 	now := time.Now()
 	for p := range r.doubtful {
 		if now.Sub(p.asked) >= doubtEvery {
-			about = append(about, p)
+			about = append(about, position{p, p.next.Load()})
 			p.asked = now
 			delete(r.doubtful, p)
 		}
@@ -58,7 +58,7 @@ func (r *reader) voice() {
 }
 
 // ask has discovery look at everything again, and at the reach of some partitions.
-func (r *reader) ask(about []*partition) {
+func (r *reader) ask(about []position) {
 	r.asked++
 	r.doubts.put(doubt{r.asked, about})
 	select {
@@ -81,9 +81,11 @@ func (r *reader) settle(f finding) {
 		switch next := p.next.Load(); {
 		case next < s.first:
 			r.lose(p, next, s.first-1, s.first)
-		case next > s.end:
+		case next > s.end && next == s.next:
 			// Records that were read have been cut off the log's end, and
-			// others will have their offsets.
+			// others will have their offsets. One that has moved since the
+			// question was being read all the while, also beyond what was the
+			// end then; if it is outside now, librdkafka says so again.
 			r.lose(p, s.end, next-1, s.end)
 		}
 		if r.client != nil {

@@ -52,9 +52,8 @@ func (s *scripted) identities() (map[string][16]byte, bool) {
 
 func (s *scripted) close() { s.isClosed = true }
 
-// scriptedReader reads partitions 0 and 1 of the topic t, of ID 1, from offset 100
-// on, of which 110 was the end at the start.
-func scriptedReader(t *testing.T, first *scripted, more ...*scripted) (*reader, *pushes) {
+// scriptedConsumer has a reader that knows of nothing in the topic t yet.
+func scriptedConsumer(t *testing.T, first *scripted, more ...*scripted) (*Consumer, *reader, *pushes) {
 	t.Helper()
 	alarm, err := newAlarm()
 	if err != nil {
@@ -74,6 +73,14 @@ func scriptedReader(t *testing.T, first *scripted, more ...*scripted) (*reader, 
 	to := newPushes(t)
 	r := newReader(t.Context(), c, alarm, to)
 	r.open()
+	return c, r, to
+}
+
+// scriptedReader reads partitions 0 and 1 of the topic t, of ID 1, from offset 100
+// on, of which 110 was the end at the start.
+func scriptedReader(t *testing.T, first *scripted, more ...*scripted) (*reader, *pushes) {
+	t.Helper()
+	_, r, to := scriptedConsumer(t, first, more...)
 	top := r.topics[0]
 	r.find(finding{surveyed: true, news: []news{{topic: top, log: "one", id: [16]byte{1}, parts: []*partition{
 		newPartition(top, 0, 100, 110), newPartition(top, 1, 100, 0),
@@ -118,10 +125,10 @@ func TestLost(t *testing.T) {
 			r.voice()
 			asked := r.doubts.take()
 			p := r.topics[0].parts[0]
-			if len(asked) != 1 || !slices.Equal(asked[0].partitions, []*partition{p}) {
+			if len(asked) != 1 || !slices.Equal(asked[0].about, []position{{p, 102}}) {
 				t.Fatalf("asked %+v", asked)
 			}
-			r.find(finding{number: asked[0].number, reaches: []reach{{p, c.first, c.end}}})
+			r.find(finding{number: asked[0].number, reaches: []reach{{asked[0].about[0], c.first, c.end}}})
 			s.events = []event{r.rec(0, c.next), r.rec(1, 102)}
 			r.pump()
 			var lost string
@@ -143,8 +150,64 @@ func TestLost(t *testing.T) {
 			}
 			p.asked = p.asked.Add(-doubtEvery)
 			r.voice()
-			if again := r.doubts.take(); len(again) != 1 || len(again[0].partitions) != 1 {
+			if again := r.doubts.take(); len(again) != 1 || len(again[0].about) != 1 {
 				t.Errorf("never asked again: %v", again)
+			}
+		})
+	}
+}
+
+// A partition that has moved since it was asked about was being read: the end it
+// had then says nothing of what was read after.
+func TestMovedSinceAsked(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name   string
+		faulty func(*reader) []event
+		reopen bool
+	}{
+		{"every partition was asked about", func(r *reader) []event { return []event{r.outsideOf(-1)} }, false},
+		{"another client goes on", func(r *reader) []event {
+			return []event{r.outsideOf(0), {kind: isFault, code: kafka.ErrFatal, fatal: true, text: "made up by a test"}}
+		}, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s, second := &scripted{}, &scripted{}
+			r, to := scriptedReader(t, s, second)
+			p := r.topics[0].parts[0]
+			faults := c.faulty(r)
+			s.events = append([]event{r.rec(0, 100), r.rec(0, 101)}, faults[0])
+			r.pump()
+			r.voice()
+			asked := r.doubts.take()[0]
+			if !slices.Contains(asked.about, position{p, 102}) {
+				t.Fatalf("asked %+v", asked)
+			}
+			if s.events = faults[1:]; c.reopen {
+				r.pump()
+				r.opened = time.Time{}
+				r.open()
+				s = second
+			}
+			s.events = []event{r.rec(0, 102), r.rec(0, 103)}
+			r.pump()
+			s.moves = nil
+			r.find(finding{number: asked.number, reaches: []reach{{position{p, 102}, 0, 102}}})
+			if lost := to.of("Lost"); lost != nil || p.next.Load() != 104 {
+				t.Errorf("%v, and %d is next", lost, p.next.Load())
+			}
+			if want := []string{"drop 0:104", "add 0:104"}; !slices.Equal(s.moves, want) {
+				t.Errorf("moved %v, want %v", s.moves, want)
+			}
+			// If it has also been cut off, librdkafka says so of where it is now.
+			p.asked = time.Time{}
+			s.events = []event{r.outsideOf(0)}
+			r.pump()
+			r.voice()
+			asked = r.doubts.take()[0]
+			r.find(finding{number: asked.number, reaches: []reach{{asked.about[0], 0, 102}}})
+			if lost := to.of("Lost"); len(lost) != 1 || lost[0].String() != "Lost 0/0:102-103, next 102" {
+				t.Errorf("cut off: %v", lost)
 			}
 		})
 	}
@@ -157,7 +220,7 @@ func TestLostButNobodySaysWhere(t *testing.T) {
 	s.events = []event{r.outsideOf(-1)}
 	r.pump()
 	r.voice()
-	if asked := r.doubts.take(); len(asked) != 1 || len(asked[0].partitions) != 2 {
+	if asked := r.doubts.take(); len(asked) != 1 || len(asked[0].about) != 2 {
 		t.Errorf("asked %+v", asked)
 	}
 }
@@ -169,7 +232,7 @@ func TestLostAndThenMadeAnew(t *testing.T) {
 	r, to := scriptedReader(t, s)
 	old := r.topics[0].parts[0]
 	r.find(finding{news: []news{{topic: r.topics[0], log: "two", id: [16]byte{2}, parts: []*partition{newPartition(r.topics[0], 0, 0, 0)}}}})
-	r.find(finding{number: 1, reaches: []reach{{old, 500, 600}}})
+	r.find(finding{number: 1, reaches: []reach{{position{old, 100}, 500, 600}}})
 	if lost := to.of("Lost"); lost != nil || r.topics[0].parts[0].next.Load() != 0 {
 		t.Errorf("%v", lost)
 	}
@@ -237,7 +300,7 @@ func TestLoadedWaits(t *testing.T) {
 		{"the last record", func() { s.events = []event{r.rec(0, 109)}; r.pump() }},
 		{"the end", func() { s.events = []event{{kind: isEnd, topic: top, partition: 0, offset: 110}}; r.pump() }},
 		{"an end before that", func() { s.events = []event{{kind: isEnd, topic: top, partition: 0, offset: 105}}; r.pump() }},
-		{"a gap over the end", func() { r.find(finding{reaches: []reach{{top.parts[0], 200, 300}}}) }},
+		{"a gap over the end", func() { r.find(finding{reaches: []reach{{position{top.parts[0], 105}, 200, 300}}}) }},
 		{"the topic's being gone", func() { r.find(finding{news: []news{{topic: top, absent: true, log: "one"}}}) }},
 		{"the topic's being another", func() { r.find(finding{news: []news{{topic: top, log: "two"}}}) }},
 	} {
