@@ -72,13 +72,7 @@ func fitCommand(ctx context.Context, args []string, stdout, stderr io.Writer) (i
 		}
 	}
 	m, left, err := model.Fit(results, time.Now())
-	code := exitHolds
-	for _, l := range left {
-		fmt.Fprintf(stderr, "bench: left out: %s: %s\n", l.Result, l.Why)
-		if !l.Started.Before(began) {
-			code = gridCode // of what was measured just now
-		}
-	}
+	code := tellLeft(stderr, left, began, gridCode)
 	if errors.Is(err, model.ErrTooFew) && code == exitHolds {
 		return 0, fmt.Errorf("%w: %w", errUsage, err)
 	}
@@ -96,6 +90,18 @@ func fitCommand(ctx context.Context, args []string, stdout, stderr io.Writer) (i
 	printModel(stdout, m)
 	fmt.Fprintf(stdout, "\nkept in %s; bench map and bench plan take it from there\n", path)
 	return code, nil
+}
+
+// tellLeft says what was left out. Where something of it was measured just now, the exit code is that of the measurement.
+func tellLeft(stderr io.Writer, left []model.Left, began time.Time, measured int) int {
+	code := exitHolds
+	for _, l := range left {
+		fmt.Fprintf(stderr, "bench: left out: %s: %s\n", l.Result, l.Why)
+		if !l.Started.Before(began) {
+			code = measured
+		}
+	}
+	return code
 }
 
 // ofMeasuring are the options that were given and say what is measured, or how.
@@ -291,7 +297,7 @@ func readAll(files []string) ([]*result.Result, error) {
 func printModel(out io.Writer, m *model.Model) {
 	fmt.Fprintf(out, "\ncosts on %s, where the floor's send takes %.3g us; of %d results\n", m.Host.CPU, m.Floor, len(m.Sources))
 	if len(m.Others) > 0 {
-		fmt.Fprintf(out, "those of commit %s are too few: also of %s\n", m.Commit, strings.Join(m.Others, ", "))
+		fmt.Fprintf(out, "those of commit %.10s are too few: also of %s\n", m.Commit, strings.Join(m.Others, ", "))
 	}
 	fmt.Fprintln(out)
 	w := tabwriter.NewWriter(out, 0, 8, 2, ' ', tabwriter.AlignRight)

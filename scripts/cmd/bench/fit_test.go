@@ -147,6 +147,21 @@ func TestFitMistakes(t *testing.T) {
 	}
 }
 
+// Of a grid that was refused, and so left out, the exit code tells; older results that are left out are of no concern to it.
+func TestTellLeft(t *testing.T) {
+	began := time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC)
+	older, newer := model.Left{Result: "peers", Why: "old", Started: began.Add(-time.Hour)}, model.Left{Result: "grid", Why: "new", Started: began.Add(time.Minute)}
+	for _, tt := range []struct {
+		left []model.Left
+		want int
+	}{{nil, exitHolds}, {[]model.Left{older}, exitHolds}, {[]model.Left{older, newer}, exitRefused}} {
+		var out bytes.Buffer
+		if got := tellLeft(&out, tt.left, began, exitRefused); got != tt.want || strings.Count(out.String(), "left out") != len(tt.left) {
+			t.Errorf("%v: exit code %d, want %d\n%s", tt.left, got, tt.want, out.String())
+		}
+	}
+}
+
 func TestDoublingInWords(t *testing.T) {
 	for want, d := range map[string]model.Doubling{
 		"twice the shards take 1.05 times the CPU time, of 1 load: nothing says how far that is off for another": {Ratio: 1.05, Low: 1.05, High: 1.05, Loads: 1},

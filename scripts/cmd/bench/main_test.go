@@ -301,6 +301,30 @@ func TestWatchedShowsWhatIsNotKept(t *testing.T) {
 	}
 }
 
+// How late messages are says nothing of a server on the load's cores, and that is told before anything is measured.
+func TestCapacityOnSharedCores(t *testing.T) {
+	t.Setenv(placedEnv, `{"Server":[0],"Load":[1]}`)
+	code, _, stderr := bench(t, "capacity", "--server", "ws-multi@shards=2", "--out", t.TempDir())
+	if code != exitUsage || !strings.Contains(stderr, "2 cores, of which 1 are the load's too") {
+		t.Errorf("exit code %d, %s", code, stderr)
+	}
+}
+
+// The settings are those that it held with; what is Go's is only told.
+func TestSettingsOfCandidate(t *testing.T) {
+	var text bytes.Buffer
+	res := &result.Result{
+		Servers: []string{"ws-multi@shards=1"}, Lanes: []result.Lane{{Server: "ws-multi@shards=1", Settings: map[string]string{"GOMAXPROCS": "1", "WS_SHARDS": "1"}}},
+		Capacity: &result.Capacity{Settings: map[string]string{"WS_SHARDS": "1"}},
+	}
+	if err := writeSettings(&text, res); err != nil {
+		t.Fatal(err)
+	}
+	if out := text.String(); !strings.Contains(out, "\nWS_SHARDS=1\n") || !strings.Contains(out, "# It ran with GOMAXPROCS=1") || strings.Contains(out, "\nGOMAXPROCS") {
+		t.Errorf("written was\n%s", out)
+	}
+}
+
 // What capacity writes is what the server takes, without a warning on the machine where it was measured.
 func TestSettingsAreTaken(t *testing.T) {
 	v := variant.Variant{}

@@ -215,7 +215,9 @@ func printPlan(out io.Writer, m *model.Model, a ask) int {
 		} else {
 			fmt.Fprintf(out, "recommended: %s; the other, %s, takes %s\n", inWords(p, first), second.Variant, difference(first, second))
 		}
-		fmt.Fprintln(out, "bench map may say another: it takes one instance of ws-multi with as many cores as it needs, and here it is several where these are fewer cores")
+		if slices.ContainsFunc(sorted, func(o *model.Option) bool { return o.Variant == scenario.Multi && o.Instances > 1 }) {
+			fmt.Fprintln(out, "bench map may say another: there it is one instance of ws-multi with as many cores as it needs, here several where these are fewer cores in all")
+		}
 	}
 	return exitHolds
 }

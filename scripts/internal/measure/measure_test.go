@@ -291,9 +291,17 @@ func TestCapacity(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	v, err := find("ws-single")
+	if err != nil {
+		t.Fatal(err)
+	}
+	given, err := v.Build(t.Context(), t.TempDir(), false)
+	if err != nil {
+		t.Fatal(err)
+	}
 	// A bound that no machine holds for long, so that the search has an end within the test's time.
 	res, err := Capacity(t.Context(), Config{
-		Scenario: s, Servers: []string{"ws-single"}, Brokers: brokers, Worker: []string{self}, Turns: 2, Plain: 100, Warm: time.Nanosecond,
+		Scenario: s, Servers: []string{"ws-single"}, Binaries: map[string]string{"ws-single": given}, Brokers: brokers, Worker: []string{self}, Turns: 2, Plain: 100, Warm: time.Nanosecond,
 	}, Bound{P99: 40 * time.Millisecond, Headroom: 0.2})
 	if err != nil {
 		t.Fatal(err)
@@ -302,6 +310,9 @@ func TestCapacity(t *testing.T) {
 		if r.Code == result.Lossy {
 			t.Errorf("refused: %s", r.Text)
 		}
+	}
+	if floor, server := laneOf(res, scenario.Floor), laneOf(res, "ws-single"); floor.Given || !server.Given {
+		t.Errorf("a program was given for the floor: %v, for the server: %v", floor.Given, server.Given)
 	}
 	c := res.Capacity
 	settle(res) // also where a busy machine was refused

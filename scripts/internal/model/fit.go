@@ -56,9 +56,9 @@ func Fit(results []*result.Result, now time.Time) (*Model, []Left, error) {
 			same = append(same, r)
 			continue
 		}
-		others = append(others, Left{r.Scenario.Name, "it is of another commit, " + r.Commit, r.Started})
-		if !slices.Contains(commits, r.Commit) {
-			commits = append(commits, r.Commit)
+		others = append(others, Left{r.Scenario.Name, "it is of another commit, " + abbreviated(r.Commit), r.Started})
+		if !slices.Contains(commits, abbreviated(r.Commit)) {
+			commits = append(commits, abbreviated(r.Commit))
 		}
 	}
 	m, more, err := fit(same, now)
@@ -71,6 +71,9 @@ func Fit(results []*result.Result, now time.Time) (*Model, []Left, error) {
 	}
 	return m, slices.Concat(left, others, more), err
 }
+
+// abbreviated is a commit as people write it.
+func abbreviated(commit string) string { return commit[:min(len(commit), 10)] }
 
 // fit makes a model of results that can be used, the newest of which is the last.
 func fit(used []*result.Result, now time.Time) (*Model, []Left, error) {
