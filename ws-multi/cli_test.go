@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -261,6 +262,14 @@ func TestExamples(t *testing.T) {
 	}
 }
 
+// unset is an environment without settings: those of the tests are none of the
+// server's.
+func unset(environ []string) []string {
+	return slices.DeleteFunc(environ, func(entry string) bool {
+		return strings.HasPrefix(entry, "WS_") || strings.HasPrefix(entry, "KAFKA_") || strings.HasPrefix(entry, "LOG_")
+	})
+}
+
 // The real main: its status, and its death by a second signal.
 func TestMainItself(t *testing.T) {
 	if os.Getenv("TEST_MAIN_ARGS") != "" {
@@ -269,7 +278,7 @@ func TestMainItself(t *testing.T) {
 	}
 	for args, want := range map[string]int{"version": 0, "healthcheck --admin-addr=127.0.0.1:1": 1, "sing": 2} {
 		cmd := exec.Command(os.Args[0], "-test.run=^TestMainItself$")
-		cmd.Env = append(os.Environ(), "TEST_MAIN_ARGS="+args)
+		cmd.Env = append(unset(os.Environ()), "TEST_MAIN_ARGS="+args)
 		out, err := cmd.CombinedOutput()
 		if got := cmd.ProcessState.ExitCode(); got != want {
 			t.Errorf("%s: status %d, %v\n%s", args, got, err, out)
@@ -281,17 +290,23 @@ func TestMainItself(t *testing.T) {
 func TestSignal(t *testing.T) {
 	stuck := newStandIn(t, nil)
 	cmd := exec.Command(os.Args[0], "-test.run=^TestMainItself$")
-	cmd.Env = append(os.Environ(), "TEST_MAIN_ARGS=drain --admin-addr="+stuck.addr)
+	cmd.Env = append(unset(os.Environ()), "TEST_MAIN_ARGS=drain --admin-addr="+stuck.addr)
 	var out bytes.Buffer
 	cmd.Stderr = &out
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	<-stuck.looked
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	select {
+	case <-stuck.looked:
+	case err := <-ended:
+		t.Fatalf("it ended before it was told to: %v: %s", err, out.String())
+	}
 	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
-	err := cmd.Wait()
+	err := <-ended
 	if cmd.ProcessState.ExitCode() != 1 || !strings.HasPrefix(out.String(), "ws-multi: drain: stopped waiting, the server drains on") {
 		t.Errorf("%v: %s", err, out.String())
 	}
