@@ -9,9 +9,9 @@ import (
 const (
 	maxSweep = 64 // connections a turn serves
 	// maxPulls is how many a turn catches up with while live ones are served, too:
-	// with 48 KiB each that is a sixth of the turn's time. With eight of them a
-	// storm of resumes made the live clients' p99 half as long again.
-	maxPulls = 2
+	// one visit of 48 KiB takes about a seventh of the turn's time. With eight of
+	// them a storm of resumes made the live clients' p99 half as long again.
+	maxPulls = 1
 	// maxPullsAlone is how many when there is nobody live to be served: what is
 	// published meanwhile waits for the end of the turn.
 	maxPullsAlone = 16
