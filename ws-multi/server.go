@@ -108,12 +108,12 @@ func (s *server) take(a front.Arrival) {
 
 // supervise does once a second what no single part can: it pauses Kafka and sheds
 // connections as the guard says, and logs when the server becomes ready or is not
-// any more.
+// any more, and when a shard holds up the router.
 func (s *server) supervise(ctx context.Context) {
 	began := time.Now()
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
-	var ready, paused bool
+	var ready, paused, waits bool
 	var shed time.Time // the sample by which was shed last
 	for {
 		select {
@@ -127,6 +127,10 @@ func (s *server) supervise(ctx context.Context) {
 			} else {
 				s.log.Warn("not ready", "reason", err)
 			}
+		}
+		if w := s.router.Snapshot().Waiting; w != waits {
+			waits = w
+			s.log.Warn("reading from Kafka waits for a shard that lags", "waiting", waits)
 		}
 		g := s.guard.Snapshot()
 		// Reading the history at the start takes all the CPU there is, which is
