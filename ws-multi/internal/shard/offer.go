@@ -88,6 +88,7 @@ func (s *Shard) mark(slot uint32, n uint64, event int) {
 			s.due[seat.tail-1].next = place
 		} else {
 			seat.head = place
+			s.marked.wants(n)
 		}
 		seat.tail = place
 		s.toMarked(slot)
@@ -111,10 +112,7 @@ func (s *Shard) toMarked(slot uint32) {
 // tell publishes what the shard has dealt with, and wakes the router if it waits
 // for that.
 func (s *Shard) tell() {
-	needs := s.pos
-	if len(s.due) > 0 {
-		needs = min(needs, s.due[0].n)
-	}
+	needs := min(s.pos, s.marked.needs())
 	if needs == s.needs.Load() {
 		return
 	}

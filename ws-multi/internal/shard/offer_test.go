@@ -96,3 +96,34 @@ func TestTheRouterIsToldOnce(t *testing.T) {
 		t.Error("told twice")
 	}
 }
+
+// A shard with more to do than it can, which never has served everybody, needs
+// what it has not come to, and not all since it was last idle.
+func TestASaturatedShardNeedsOnlyWhatIsDue(t *testing.T) {
+	const clients, records = 3 * maxSweep / 2, 60
+	w := newStepped(t, testOptions(), history.Options{})
+	for range clients {
+		w.join(0).say(`{"type":"subscribe","id":1,"data":{"channels":["A.trade"]}}`)
+	}
+	w.run()
+	for range records {
+		w.write("A", 0, 0, "1")
+		w.source.log.Publish(1)
+		w.turn()
+		lowest := w.pos
+		for slot := range w.conns {
+			if head := w.seats[slot].head; head != 0 {
+				lowest = min(lowest, w.due[head-1].n)
+			}
+		}
+		if w.marked.empty() {
+			t.Fatal("it has served everybody")
+		}
+		if needs := w.Needs(); needs > lowest || lowest-needs > 4 {
+			t.Fatalf("it needs from %d on, somebody is due %d", needs, lowest)
+		}
+	}
+	if w.run(); w.Needs() != w.view.End {
+		t.Errorf("it needs from %d on with all of %d sent", w.Needs(), w.view.End)
+	}
+}

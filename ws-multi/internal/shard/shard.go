@@ -98,7 +98,7 @@ type Shard struct {
 	in      []byte // what was received
 	reading reading
 	unread  ring // slots with more to read
-	marked  ring // slots with something due
+	marked  marked
 	pulls   ring // slots to be caught up with
 	due     []due
 
@@ -138,6 +138,7 @@ func newShard(number int, log *history.Log, o *Options, progress chan<- struct{}
 		asking: make(chan struct{}, maxAsking),
 		counts: newCounts(),
 	}
+	s.marked.clear()
 	for i, e := range o.Events {
 		s.merges[i] = slices.Contains(o.Conflate, e)
 	}

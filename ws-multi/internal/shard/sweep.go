@@ -19,6 +19,7 @@ func (s *Shard) sweep(limit int) int {
 	}
 	if s.marked.empty() {
 		s.due = s.due[:0] // every list was served, or became a position
+		s.marked.clear()
 	}
 	return served
 }
@@ -55,6 +56,7 @@ func (s *Shard) flush(c *conn) {
 		seat.tail = 0
 		return
 	}
+	s.marked.wants(s.due[head-1].n)
 	s.toMarked(slot)
 }
 
