@@ -124,6 +124,7 @@ func TestSideBySide(t *testing.T) {
 			t.Errorf("verdict %+v on %s server %d", v, s.Home, s.Server)
 		}
 	})
+	t.Run("moves that meet with trouble", func(t *testing.T) { testTroubledMoves(t, b) })
 	t.Run("the server of the page's own client is drained", func(t *testing.T) {
 		b.move(t, "This page", single, multi, func(button string) { b.do(t, chromedp.Click(chromedp.CSS(button))) })
 		v := b.press(t, "drain", 40*time.Second)

@@ -146,9 +146,12 @@ func testOneServer(t *testing.T, chromium string, one program) {
 			}
 		}
 	})
+	t.Run("connections that do not come back as they were", func(t *testing.T) { testOtherEnds(t, b, address) })
 	if said := b.console(); said != "" {
 		t.Errorf("the console says:\n%s", said)
 	}
+	// The browser tells its console of each request that is refused.
+	t.Run("no line is left", func(t *testing.T) { testNoLineIsLeft(t, b, address) })
 }
 
 const contrastScript = `(() => {

@@ -81,17 +81,6 @@ func TestStartFails(t *testing.T) {
 	}
 }
 
-func TestStopEndsEvenAStubbornServer(t *testing.T) {
-	f := testFleet(t, "stubborn")
-	s := mustStart(t, f)
-	f.Stop()
-	select {
-	case <-s.exited:
-	default:
-		t.Error("it still runs")
-	}
-}
-
 func testFleets(t *testing.T, names ...string) (fleets, <-chan error) {
 	t.Helper()
 	self, err := os.Executable()

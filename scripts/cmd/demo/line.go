@@ -59,8 +59,9 @@ type Line struct {
 	until     time.Time
 	changed   chan struct{} // closed when the condition changes
 	links     map[*link]struct{}
-	to        string   // the server that new links go to; empty: the first
-	last      Upstream // where the last link went
+	to        string    // the server that new links go to; empty: the first
+	last      Upstream  // where the last link went
+	asked     time.Time // when it was last asked for by its id; guarded by Lines.mu
 }
 
 // link is one connection through a line: the page's socket and the server's.
@@ -74,23 +75,45 @@ func NewLines(upstream func(server string) (Upstream, bool)) *Lines {
 	return &Lines{upstream: upstream, started: time.Now().UnixMilli(), lines: make(map[string]*Line)}
 }
 
-// maxLines bounds the memory that ids can take; a page uses a few.
+// maxLines bounds the memory that ids can take. A page uses a few, and others each time it is loaded.
 const maxLines = 1000
 
-var errTooManyLines = errors.New("too many lines: restart the demo")
+var errTooManyLines = errors.New("too many lines: close some of the demo's pages")
 
 func (ls *Lines) get(id string) (*Line, error) {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
 	l := ls.lines[id]
 	if l == nil {
-		if len(ls.lines) == maxLines || ls.done {
+		if ls.done || len(ls.lines) == maxLines && !ls.forget() {
 			return nil, errTooManyLines
 		}
 		l = &Line{condition: Normal, changed: make(chan struct{}), links: make(map[*link]struct{})}
 		ls.lines[id] = l
 	}
+	l.asked = time.Now()
 	return l, nil
+}
+
+// forget gives up the line that has been idle for longest: its page is gone, most likely. It is false when none is idle.
+// It needs ls.mu.
+func (ls *Lines) forget() bool {
+	oldest := ""
+	for id, l := range ls.lines {
+		if l.idle() && (oldest == "" || l.asked.Before(ls.lines[oldest].asked)) {
+			oldest = id
+		}
+	}
+	delete(ls.lines, oldest)
+	return oldest != ""
+}
+
+// idle says whether a line has nothing but its direction.
+func (l *Line) idle() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	c, _ := l.now()
+	return c == Normal && len(l.links) == 0
 }
 
 // Set puts a line into a condition, for a time or until it is set anew. Cutting resets its connections.
@@ -140,7 +163,8 @@ func (l *Line) now() (Condition, time.Duration) {
 
 // ServeHTTP takes a WebSocket's upgrade request off the HTTP server and carries its bytes until one side ends.
 func (ls *Lines) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	line, err := ls.get(r.URL.Query().Get("line"))
+	id := r.URL.Query().Get("line")
+	line, err := ls.get(id)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusServiceUnavailable)
 		return
@@ -165,7 +189,7 @@ func (ls *Lines) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		k.reset()
 		return
 	}
-	if !line.add(k, up) || !ls.begin() {
+	if !line.add(k, up) || !ls.begin(id, line) {
 		k.reset()
 		return
 	}
@@ -194,13 +218,15 @@ func (ls *Lines) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	k.server.Close()
 }
 
-func (ls *Lines) begin() bool {
+// begin counts a link. It is false when the lines are closed, or this one was forgotten meanwhile: then Close would miss it.
+func (ls *Lines) begin(id string, l *Line) bool {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
-	if !ls.done {
-		ls.wg.Add(1)
+	if ls.done || ls.lines[id] != l {
+		return false
 	}
-	return !ls.done
+	ls.wg.Add(1)
+	return true
 }
 
 // Close resets what is open and waits for its goroutines.

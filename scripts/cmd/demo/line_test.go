@@ -208,18 +208,62 @@ func TestCloseEndsWhatIsOpen(t *testing.T) {
 	}
 }
 
+// A page that is loaded again and again leaves its lines behind: they make place for new ones, those in use do not.
 func TestLinesAreBounded(t *testing.T) {
 	r := newRig(t)
+	page, _, _, in := r.connect(t, "")
 	for i := range maxLines - 1 {
-		if _, err := r.lines.get(fmt.Sprint(i)); err != nil {
+		l, err := r.lines.get(fmt.Sprint(i))
+		if err != nil {
 			t.Fatal(err)
 		}
+		l.Set(Slow, time.Hour)
 	}
 	if _, err := r.lines.get("one too many"); !errors.Is(err, errTooManyLines) {
 		t.Errorf("%v, want %v", err, errTooManyLines)
 	}
-	if _, err := r.lines.get("abc"); err != nil {
+	if l, err := r.lines.get("abc"); err != nil || l != r.line {
 		t.Errorf("a known one: %v", err)
+	}
+	for _, id := range []string{"7", "5"} {
+		l, err := r.lines.get(id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		l.Set(Normal, 0)
+	}
+	for _, c := range []struct{ id, gone string }{{"in the place of 7", "7"}, {"in the place of 5", "5"}} {
+		l, err := r.lines.get(c.id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		l.Set(Slow, time.Hour)
+		if r.lines.lines[c.gone] != nil || len(r.lines.lines) != maxLines {
+			t.Errorf("%s: %d lines, and what was asked for longest ago is still there: %v", c.id, len(r.lines.lines), r.lines.lines[c.gone] != nil)
+		}
+	}
+	write(t, page, "still here")
+	expect(t, in, "still here")
+}
+
+// A link whose line was forgotten while it was dialled would be one that nothing can cut or close.
+func TestAForgottenLineOpensNothing(t *testing.T) {
+	r := newRig(t)
+	r.lines.upstream = func(string) (Upstream, bool) {
+		r.lines.mu.Lock()
+		defer r.lines.mu.Unlock()
+		r.lines.forget()
+		return Upstream{"one", 7, r.up.Addr().String()}, true
+	}
+	c, err := net.Dial("tcp", r.web.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	_ = c.SetDeadline(time.Now().Add(10 * time.Second))
+	write(t, c, upgrade)
+	if _, err := c.Read(make([]byte, 1)); !errors.Is(err, syscall.ECONNRESET) {
+		t.Errorf("%v, want a reset", err)
 	}
 }
 

@@ -49,7 +49,7 @@ client.on('notice', ({ code, reconnectInMs }) => {
 });
 client.on('close', ({ code, reason, final }) => {
   timeline.condition('down');
-  if (own.refusals > 0) return;
+  if (own.refusals > 0 && own.ended === null) return;
   const moving = final && code === 1000; // by the client itself
   timeline.mark(moving ? 'move' : String(code));
   if (moving) log(`left ${own.home}`, 'behind');
@@ -98,9 +98,9 @@ for (const kind of ['cut', 'slow', 'drain']) {
     showButtons();
     try {
       const answer = await fetch(kind === 'drain' ? `drain?server=${own.home}` : `line/${own.line}/${kind}`, { method: 'POST' });
-      if (!answer.ok) throw new Error(await answer.text());
+      if (!answer.ok) throw new Error((await answer.text()).trim());
     } catch (error) {
-      trials.abort();
+      trials.abort(error.message);
       say('bad', [`That did not work: ${error.message}`]);
     }
   });
@@ -243,4 +243,7 @@ window.demo = {
 };
 
 showChips();
-viewers.forEach((viewer, i) => viewer.start(facts.servers[i % facts.servers.length]).catch((error) => log(error.message, 'bad')));
+viewers.forEach((viewer, i) => viewer.start(facts.servers[i % facts.servers.length]).catch((error) => {
+  log(`${viewer.name} cannot connect: ${error.message}`, 'bad');
+  if (viewer === own) say('bad', [`This page cannot connect: ${error.message}. Reload it.`]);
+}));

@@ -40,8 +40,9 @@ export class Beside {
       const back = last?.closes.length > 0 ? `${last.resumed ? 'resumed' : 'not resumed'} in ${duration(last.seconds)}, replayed ${last.replayed.toLocaleString('en')}, ` : '';
       setText(row.rate, `${viewer.rate.toLocaleString('en')}/s`);
       setText(row.channels, viewer.channels.join(' ') || 'no channels');
-      setText(row.fate, `${current ? `${DOING[current.kind]}, ` : back}missing ${missing}, doubled ${doubled}`);
-      row.fate.dataset.kind = missing + doubled > 0 || (!current && last && !last.good) ? 'bad' : current ? 'busy' : 'good';
+      const ended = viewer.ended === null ? '' : `closed for good with ${viewer.ended}, `;
+      setText(row.fate, `${ended || (current ? `${DOING[current.kind]}, ` : back)}missing ${missing}, doubled ${doubled}`);
+      row.fate.dataset.kind = ended || missing + doubled > 0 || (!current && last && !last.good) ? 'bad' : current ? 'busy' : 'good';
       for (const [to, button] of row.buttons) button.setAttribute('aria-disabled', String(!viewer.movable || to === viewer.home));
     }
     for (const [server, { all }] of this.#columns) all.setAttribute('aria-disabled', String(this.#elsewhere(server).length === 0));
@@ -103,28 +104,34 @@ export class Beside {
 
   async #move(viewer, to) {
     if (!viewer.movable || viewer.home === to) return;
-    this.#tell([await attempt(viewer, to)], to, `${viewer.name} moved`);
+    this.#tell([await attempt(viewer, to)], to);
   }
 
   async #moveAll(to) {
     const going = this.#elsewhere(to);
     if (going.length === 0) return;
+    const left = this.#viewers.filter((viewer) => viewer.home && viewer.home !== to && !viewer.movable && !viewer.moving)
+      .map(({ name, obstacle }) => ({ name, why: obstacle }));
     const ends = await Promise.all(going.map((viewer) => attempt(viewer, to)));
-    this.#tell(ends, to, going.length === 1 ? `${going[0].name} moved` : `${going.length} clients moved`);
+    this.#tell([...ends, ...left], to);
   }
 
-  #tell(ends, to, who) {
-    const failed = ends.find((end) => !end.verdict);
-    if (failed) {
-      this.#say('bad', `That did not work: ${failed.why}`);
-      return;
-    }
-    const verdicts = ends.map(({ verdict }) => verdict);
+  #tell(ends, to) {
+    const moved = ends.filter(({ verdict }) => verdict);
+    const stayed = ends.filter(({ verdict }) => !verdict);
+    const sentences = stayed.map(({ name, why }) => `That did not work for ${name}: ${why}.`);
+    if (moved.length > 0) sentences.unshift(this.#summary(moved, to));
+    const good = stayed.length === 0 && moved.every(({ verdict }) => verdict.good && verdict.resumed);
+    this.#say(good ? 'good' : 'bad', sentences.join(' '));
+  }
+
+  #summary(moved, to) {
+    const verdicts = moved.map(({ verdict }) => verdict);
+    const who = moved.length === 1 ? moved[0].name : `${moved.length} clients`;
     const sum = (key) => verdicts.reduce((total, verdict) => total + verdict[key], 0).toLocaleString('en');
     const time = `${verdicts.length > 1 ? ', the slowest' : ''} in ${duration(Math.max(...verdicts.map(({ seconds }) => seconds)))}`;
     const good = verdicts.every((verdict) => verdict.good && verdict.resumed);
-    this.#say(good ? 'good' : 'bad',
-      `${who} to ${to}${time}: ${good ? 'resumed' : 'not all resumed'}, replayed ${sum('replayed')}, missing ${sum('missing')}, doubled ${sum('doubled')}.`);
+    return `${who} moved to ${to}${time}: ${good ? 'resumed' : 'not all resumed'}, replayed ${sum('replayed')}, missing ${sum('missing')}, doubled ${sum('doubled')}.`;
   }
 
   async #poll() {
@@ -146,13 +153,15 @@ export class Beside {
   }
 }
 
-/** {verdict}, or {why} there is none. */
+/** {name, verdict}, or {name, why} it did not come there. */
 async function attempt(viewer, to) {
+  const { name } = viewer;
   try {
-    const verdict = await viewer.move(to);
-    return verdict ? { verdict } : { why: `${viewer.name} lost its connection meanwhile.` };
+    const { verdict, why } = await viewer.move(to);
+    if (verdict && !verdict.ended) return { name, why: 'its replay did not come to an end' };
+    return { name, verdict, why };
   } catch (error) {
-    return { why: error.message };
+    return { name, why: error.message };
   }
 }
 

@@ -11,7 +11,7 @@ const FRESH_MS = 1000;
 
 export class Trials {
   current = null;
-  /** The verdict before: {kind, text, good, from, to, resumed, replayed, merged, missing, doubled, closes, seconds, worst}. */
+  /** The verdict before: {kind, text, good, ended, from, to, resumed, replayed, merged, missing, doubled, closes, seconds, worst}. */
   last = null;
   #deps;
 
@@ -20,26 +20,40 @@ export class Trials {
     this.#deps = deps;
   }
 
-  /** Returns a promise of the verdict; of null, if it comes to none. */
+  /** Returns a promise of {verdict}, or of {why} it comes to none. */
   begin(kind, seconds = 0) {
     const { tracker, situation } = this.#deps;
     const now = performance.now();
     let resolve;
-    const verdict = new Promise((done) => { resolve = done; });
+    const outcome = new Promise((done) => { resolve = done; });
     this.current = {
-      kind, resolve, waiting: now, until: now + seconds * 1000, from: situation().server, fromHome: situation().home,
+      kind, outcome, resolve, told: false, waiting: now, until: now + seconds * 1000, from: situation().server, fromHome: situation().home,
       lostAt: null, openedAt: null, liveAt: null, closes: [], resumes: 0, replayed: 0, worst: 0, lost: [],
       missing: tracker.missing, merged: tracker.merged, doubled: tracker.doubled, newest: null, askedAt: 0,
     };
-    return verdict;
+    return outcome;
   }
 
-  abort() {
-    this.current?.resolve(null);
+  /** Begins a move. A connection that was lost just before is part of it. */
+  move() {
+    if (!this.current) return this.begin('move');
+    this.current.kind = 'move';
+    return this.current.outcome;
+  }
+
+  abort(why) {
+    this.current?.resolve({ why });
     this.current = null;
   }
 
-  closed(code, connected) {
+  /** connected: there had been a welcome. forGood: the client will not try again. */
+  closed(code, reason, { connected, forGood }) {
+    if (forGood) {
+      const text = `closed for good with ${code}${reason ? `, ${reason}` : ''}`;
+      this.abort(text);
+      this.#deps.say('bad', [`${text[0].toUpperCase()}${text.slice(1)}. Reload the page to begin anew.`]);
+      return;
+    }
     if (!this.current) this.begin('lost');
     const trial = this.current;
     if (connected) {
@@ -47,6 +61,7 @@ export class Trials {
       trial.lostAt = performance.now();
       trial.newest = null;
     }
+    trial.told ||= trial.kind === 'lost' || code === 4001;
     if (trial.kind === 'cut' || trial.kind === 'lost') {
       this.#deps.say('busy', [trial.kind === 'cut' ? 'The line is cut. The market goes on; the client keeps its cursor and tries again.' : `The connection is lost (${code}). The client tries again.`]);
     } else if (code === 4001) {
@@ -54,8 +69,12 @@ export class Trials {
     }
   }
 
-  opened() {
+  /** resuming: there is a cursor, so a replay follows. */
+  opened(resuming) {
     if (this.current?.lostAt) this.current.openedAt = performance.now();
+    if (resuming || !this.current || this.current.kind === 'slow') return;
+    this.abort('it had nothing to resume');
+    this.#deps.say('idle', ['Connected again. There was nothing yet to resume.']);
   }
 
   replayComplete(replayed) {
@@ -133,12 +152,13 @@ export class Trials {
     const checked = `, by the market’s own count of ${n(tracker.channels)} channels.`;
     const lost = trial.lost.length > 0 ? ` Not recovered: ${trial.lost.join(', ')}.` : '';
     this.last = {
-      kind: trial.kind, good, from: trial.fromHome, to: home, resumed: trial.resumes > 0 && trial.lost.length === 0, replayed: trial.replayed, merged, missing, doubled, closes: trial.closes, seconds, worst: trial.worst,
+      kind: trial.kind, good, ended, from: trial.fromHome, to: home, resumed: trial.resumes > 0 && trial.lost.length === 0, replayed: trial.replayed, merged, missing, doubled, closes: trial.closes, seconds, worst: trial.worst,
       text: `${what}${strong}${checked}${lost}`,
     };
-    if (trial.kind !== 'move') say(good ? 'good' : 'bad', [what, { strong }, `${checked}${lost}`]); // who moved it tells of that
+    // Who moved it tells of that; here it ends what was told of a connection lost meanwhile.
+    if (trial.kind !== 'move' || trial.told) say(good ? 'good' : 'bad', [what, { strong }, `${checked}${lost}`]);
     log(counts, good ? 'good' : 'bad');
-    trial.resolve(this.last);
+    trial.resolve({ verdict: this.last });
   }
 }
 

@@ -6,6 +6,7 @@ import { Trials } from './trial.js';
 
 const LATENCY_WINDOW_MS = 1000;
 const BEHIND_MS = 1000;
+const ASK_AGAIN_MS = 500;
 
 export class Viewer {
   line = `page-${Array.from(crypto.getRandomValues(new Uint8Array(6)), (b) => b.toString(16).padStart(2, '0')).join('')}`;
@@ -20,6 +21,7 @@ export class Viewer {
   seq = 0;
   closes = new Map(); // code -> how often
   lastClose = null;
+  ended = null; // the code of the close after which the client does not come back
   refusals = 0; // attempts in a row that brought no welcome
   #facts;
   #moving = false; // on its way: asked for, not closed yet
@@ -56,9 +58,21 @@ export class Viewer {
     return this.connected && !this.#moving && !this.trials.current;
   }
 
-  /** Whether it can go to another server now: a cursor to resume from is the point of it. */
+  /** Why it cannot go to another server now; null if it can. A cursor to resume from is the point of it. */
+  get obstacle() {
+    if (this.ended !== null) return 'it is closed for good';
+    if (!this.connected) return 'it has no connection';
+    if (!this.idle) return 'it is busy';
+    return Object.keys(this.client.cursor).length > 0 ? null : 'it has nothing to resume';
+  }
+
   get movable() {
-    return this.idle && Object.keys(this.client.cursor).length > 0;
+    return this.obstacle === null;
+  }
+
+  /** Whether it is on its way to another server. */
+  get moving() {
+    return this.#moving || this.trials.current?.kind === 'move';
   }
 
   /** Connects for the first time. */
@@ -68,22 +82,22 @@ export class Viewer {
   }
 
   /**
-   * Leaves its server, and comes back on another where it stopped. Resolves with the verdict, or null when there is none;
-   * rejects when the way could not be changed.
+   * Leaves its server, and comes back on another where it stopped. Resolves with {verdict}, or {why} there is none; rejects
+   * when the way could not be changed.
    */
   async move(to) {
-    if (!this.movable) return null;
+    const why = this.obstacle;
+    if (why) return { why };
     this.#moving = true;
     try {
       await this.#turn(to);
     } finally {
       this.#moving = false;
     }
-    if (this.trials.current) return null; // it lost its connection meanwhile, and will come back there
-    const verdict = this.trials.begin('move');
+    const outcome = this.trials.move();
     this.client.close();
     this.client.connect();
-    return verdict;
+    return outcome;
   }
 
   async unsubscribe(channel) {
@@ -119,7 +133,25 @@ export class Viewer {
 
   async #turn(to) {
     const answer = await fetch(`line/${this.line}/to/${to}`, { method: 'POST' });
-    if (!answer.ok) throw new Error(await answer.text());
+    if (!answer.ok) throw new Error((await answer.text()).trim());
+  }
+
+  /** Asks which server the connection is with, until it is told or the connection is another. */
+  async #arrive(frame, arrived) {
+    let way = null;
+    while (!way) {
+      try {
+        way = await (await fetch(`line/${this.line}`)).json();
+      } catch {
+        await new Promise((done) => { setTimeout(done, ASK_AGAIN_MS); });
+      }
+      if (this.welcome !== frame || !this.connected) return;
+    }
+    if (way.started !== this.#facts.started) location.reload(); // another demo, in which everything starts anew
+    this.home = way.name;
+    this.server = way.server;
+    this.arriving = false;
+    arrived(this);
   }
 
   #listen(arrived) {
@@ -132,22 +164,16 @@ export class Viewer {
       const now = performance.now();
       this.#samples.push([now, performance.timeOrigin + now - data.sent / 1000]);
     });
-    client.on('open', async (frame) => {
+    client.on('open', (frame) => {
       this.welcome = frame;
       this.connected = true;
+      this.ended = null;
       this.seq = 0;
       this.refusals = 0;
       this.replaying = Object.keys(client.cursor).length > 0;
       this.arriving = true;
-      trials.opened();
-      if (!this.replaying && trials.current?.kind === 'lost') trials.abort(); // it had nothing yet to resume
-      const way = await (await fetch(`line/${this.line}`)).json();
-      if (way.started !== this.#facts.started) location.reload(); // another demo, in which everything starts anew
-      if (this.welcome !== frame) return;
-      this.home = way.name;
-      this.server = way.server;
-      this.arriving = false;
-      arrived(this);
+      trials.opened(this.replaying);
+      this.#arrive(frame, arrived);
     });
     client.on('ack', ({ subscribed }) => ledger.subscribed(subscribed, client.cursor));
     client.on('replayComplete', ({ replayed }) => {
@@ -155,9 +181,11 @@ export class Viewer {
       this.replaying = false;
     });
     client.on('notRecovered', (events) => trials.notRecovered(events));
-    client.on('close', ({ code }) => {
+    client.on('close', ({ code, reason, final }) => {
+      const forGood = final && code !== 1000; // 1000: by the client itself
       this.replaying = false;
-      trials.closed(code, this.connected);
+      this.ended = forGood ? code : null;
+      trials.closed(code, reason, { connected: this.connected, forGood });
       if (this.connected) {
         this.closes.set(code, (this.closes.get(code) ?? 0) + 1);
         this.lastClose = code;
