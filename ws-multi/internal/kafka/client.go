@@ -128,8 +128,8 @@ func (n *native) read(from *C.event_t, to *event) {
 	}
 }
 
-// topic finds an event's topic. A record's handle stays its topic's while the
-// client lives: it is never told to drop the last partition of one for good.
+// topic finds an event's topic. A record's handle stays its topic's while one of
+// its partitions is fetched.
 func (n *native) topic(from *C.event_t) *topic {
 	switch {
 	case from.topic == nil:
@@ -145,8 +145,12 @@ func (n *native) topic(from *C.event_t) *topic {
 // bytesAt keeps none (nil) and empty apart.
 func bytesAt(p unsafe.Pointer, n C.size_t) []byte { return unsafe.Slice((*byte)(p), int(n)) }
 
-func (n *native) add(parts []*partition) error  { return n.move(1, parts) }
-func (n *native) drop(parts []*partition) error { return n.move(0, parts) }
+func (n *native) add(parts []*partition) error { return n.move(1, parts) }
+
+func (n *native) drop(parts []*partition) error {
+	n.handle, n.known = nil, nil // it may have been the topic's last partition, and the handle another's next
+	return n.move(0, parts)
+}
 
 func (n *native) move(add C.int, parts []*partition) error {
 	if len(parts) == 0 {

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"unsafe"
 )
 
 // librdkafka.h and the header of the version that is linked agree: the compiler
@@ -100,6 +101,30 @@ func TestNothingIsAllocatedForARecord(t *testing.T) {
 	})
 	if perRun > 5 { // by the sleeps, if any
 		t.Errorf("%v allocations for %d records", perRun, each)
+	}
+}
+
+// A topic's handle may go with its last partition, and the next be another topic's.
+func TestADroppedTopicIsLookedUpAgain(t *testing.T) {
+	t.Parallel()
+	alarm, err := newAlarm()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer alarm.close()
+	top := &topic{name: "t"}
+	p := newPartition(top, 0, 0, 0)
+	n, err := newNative(readerProperties(configOf("127.0.0.1:1", "t")), map[string]*topic{"t": top}, alarm.fd, -1, func(string) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer n.close()
+	if err := n.add([]*partition{p}); err != nil {
+		t.Fatal(err)
+	}
+	n.handle, n.known = unsafe.Pointer(top), top
+	if err := n.drop([]*partition{p}); err != nil || n.handle != nil {
+		t.Errorf("%v; it holds for %v what may be another's", err, n.known)
 	}
 }
 

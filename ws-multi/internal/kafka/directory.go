@@ -86,11 +86,14 @@ func ofGroup(code kafka.ErrorCode, text string) bool {
 
 // listing is what a broker says of a topic now.
 type listing struct {
-	log        string   // empty: there is no such topic
-	id         [16]byte // zero: the broker has no topic IDs
-	partitions int
-	err        error // the broker does not say; the rest is void
+	log     string   // empty: there is no such topic
+	id      [16]byte // zero: the broker has no topic IDs
+	leaders []int32  // of each partition the broker that leads it, or nobody
+	err     error    // the broker does not say; the rest is void
 }
+
+// nobody leads a partition whose replicas are all away.
+const nobody = -1
 
 // mockCluster begins the cluster ID of librdkafka's mock cluster.
 const mockCluster = "mockCluster"
@@ -116,7 +119,11 @@ func (d *directory) topics(ctx context.Context, names []string) (map[string]list
 		}
 		for _, name := range names {
 			if t, ok := m.Topics[name]; ok && t.Error.Code() == kafka.ErrNoError {
-				found[name] = listing{log: wire.LogNameWithoutID(cluster, name), partitions: len(t.Partitions)}
+				l := listing{log: wire.LogNameWithoutID(cluster, name), leaders: leaderless(len(t.Partitions))}
+				for _, p := range t.Partitions {
+					l.lead(int(p.ID), int(p.Leader))
+				}
+				found[name] = l
 			}
 		}
 		return found, nil
@@ -129,7 +136,12 @@ func (d *directory) topics(ctx context.Context, names []string) (map[string]list
 		found[name] = listing{err: errLeftOut}
 	}
 	for _, t := range answer.TopicDescriptions {
-		l := listing{partitions: len(t.Partitions)}
+		l := listing{leaders: leaderless(len(t.Partitions))}
+		for _, p := range t.Partitions {
+			if p.Leader != nil {
+				l.lead(p.Partition, p.Leader.ID)
+			}
+		}
 		switch t.Error.Code() {
 		case kafka.ErrNoError:
 			binary.BigEndian.PutUint64(l.id[:8], uint64(t.TopicID.GetMostSignificantBits()))
@@ -145,6 +157,20 @@ func (d *directory) topics(ctx context.Context, names []string) (map[string]list
 		found[t.Name] = l
 	}
 	return found, nil
+}
+
+func leaderless(partitions int) []int32 {
+	leaders := make([]int32, partitions)
+	for i := range leaders {
+		leaders[i] = nobody
+	}
+	return leaders
+}
+
+func (l *listing) lead(partition, broker int) {
+	if partition >= 0 && partition < len(l.leaders) && broker >= 0 {
+		l.leaders[partition] = int32(broker)
+	}
 }
 
 // place is a partition of a topic.
@@ -196,14 +222,23 @@ func (o offsets) values() []int64 {
 	return values
 }
 
-var errLeftOut = errors.New("the broker's answer leaves it out")
+var (
+	errLeftOut = errors.New("the broker's answer leaves it out")
+	errLate    = errors.New("the broker that leads it has not answered in time")
+)
 
-// ask asks one question about many places at once.
+// noSuchRecord is the answer where no record has a time.
+const noSuchRecord = -1
+
+// ask asks one question about many places at once. Its answer comes when the last
+// of the brokers that lead them has answered, or has not in time.
 func (d *directory) ask(ctx context.Context, places []place, q question) (offsets, error) {
 	if len(places) == 0 {
 		return nil, nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, asking)
+	// librdkafka's own time is up first, so that its answer is had: it has what
+	// the other brokers said.
+	ctx, cancel := context.WithTimeout(ctx, asking+askAgain)
 	defer cancel()
 	wanted := make(map[kafka.TopicPartition]kafka.OffsetSpec, len(places))
 	found := make(offsets, len(places))
@@ -223,8 +258,13 @@ func (d *directory) ask(ctx context.Context, places []place, q question) (offset
 			continue
 		}
 		found[i] = offset{at: int64(info.Offset)}
-		if info.Error.Code() != kafka.ErrNoError {
+		switch {
+		case info.Error.Code() != kafka.ErrNoError:
 			found[i].err = info.Error
+		case info.Offset < noSuchRecord:
+			// Of a leader that did not answer librdkafka gives an offset that
+			// is none, and no error.
+			found[i].err = errLate
 		}
 	}
 	return found, nil

@@ -95,6 +95,8 @@ type watched struct {
 	first  int          // so many partitions were there at the start
 	parts  []*partition // of log, by number; nil: where to begin is not known yet
 
+	leaders []int32 // of parts, as they were last seen; nobody: none
+
 	told       string // the log that the reader knows of
 	toldAbsent bool
 }
@@ -143,15 +145,14 @@ func (d *discovery) round(ctx context.Context) time.Duration {
 	}
 	d.due = time.Time{} // until nothing is left to find out
 	complete, err := d.survey(ctx)
-	if err == nil {
-		if time.Since(d.measured) >= surveyEvery/2 {
-			d.measure(ctx)
-		}
-	} else if ctx.Err() == nil {
-		d.rarely.warn("survey", "Kafka does not say what there is; asking again", "error", err)
-	}
 	if err != nil {
+		if ctx.Err() == nil {
+			d.rarely.warn("survey", "Kafka does not say what there is; asking again", "error", err)
+		}
 		return askAgain
+	}
+	if time.Since(d.measured) >= surveyEvery/2 {
+		d.measure(ctx)
 	}
 	if !complete {
 		return lookAgain
@@ -197,24 +198,19 @@ func (d *discovery) survey(ctx context.Context) (complete bool, err error) {
 			complete = false
 		}
 	}
-	located, err := d.locate(ctx)
-	reaches, why := d.reaches(ctx)
+	located, all := d.locate(ctx)
+	reaches, answered := d.reaches(ctx)
 	f := finding{news: d.news(located), number: d.doubt, reaches: reaches}
 	d.doubt = 0
-	if err != nil {
-		complete = false
-	}
+	complete = complete && all
 	if complete && !d.surveyed {
 		d.surveyed, f.surveyed = true, true
-	}
-	if err == nil {
-		err = why
 	}
 	if len(f.news) > 0 || f.surveyed || f.number > 0 || len(f.reaches) > 0 {
 		d.reader.findings.put(f)
 		d.reader.alarm.ring()
 	}
-	return complete, err
+	return complete && answered, nil
 }
 
 // judge takes what a broker says of a topic; false: it does not say.
@@ -233,7 +229,7 @@ func (d *discovery) judge(w *watched, now listing) bool {
 		d.log.Warn("A Kafka topic was deleted; it is served again when it is there again", "topic", name)
 	case w.absent || w.log == now.log:
 	case initial:
-		w.first = now.partitions
+		w.first = len(now.leaders)
 	default: // it is found later, or was made anew
 		w.first, w.parts = 0, nil
 		if w.log != "" {
@@ -243,60 +239,56 @@ func (d *discovery) judge(w *watched, now listing) bool {
 	if w.absent {
 		return true
 	}
-	w.log, w.id = now.log, now.id
-	for len(w.parts) < now.partitions {
+	w.log, w.id, w.leaders = now.log, now.id, now.leaders
+	for len(w.parts) < len(now.leaders) {
 		w.parts = append(w.parts, nil)
 	}
 	return true
 }
 
 // locate finds where to begin with all partitions that the reader does not know.
-// An error is why some have to wait.
-func (d *discovery) locate(ctx context.Context) (located []*partition, err error) {
-	var places []place
-	var at []*watched
-	initial := 0 // the first so many places were there at the start
-	for _, early := range []bool{true, false} {
+// Not all: some have to wait.
+func (d *discovery) locate(ctx context.Context) (located []*partition, all bool) {
+	all = true
+	for _, early := range []bool{true, false} { // early: there at the start
+		var places []place
+		var of []*watched
 		for _, w := range d.topics {
+			// Of a topic that nobody speaks of the log may be another by now.
+			if w.absent || w.silent {
+				continue
+			}
 			for id, p := range w.parts {
-				if !w.absent && p == nil && early == (id < w.first) {
-					places, at = append(places, place{w.topic.name, int32(id)}), append(at, w)
+				if p == nil && early == (id < w.first) {
+					places, of = append(places, place{w.topic.name, int32(id)}), append(of, w)
 				}
 			}
 		}
+		questions := []question{firstOffset}
 		if early {
-			initial = len(places)
+			questions = append(questions, stableEnd, sinceTime(d.began.Add(-d.window)))
+		}
+		answers := d.ask(ctx, places, questions...)
+		if ctx.Err() != nil {
+			return located, false
+		}
+		for i, pl := range places {
+			if e := failure(answers, i); e != nil {
+				d.rarely.warn("partitions "+pl.topic, "A partition of a Kafka topic cannot be read yet", "topic", pl.topic, "partition", pl.partition, "error", e)
+				all = false
+				continue
+			}
+			from, until := answers[0][i].at, int64(0)
+			if early {
+				until = answers[1][i].at
+				from = beginning(from, answers[2][i].at, until)
+			}
+			p := newPartition(of[i].topic, pl.partition, from, until)
+			of[i].parts[pl.partition] = p
+			located = append(located, p)
 		}
 	}
-	first, err := d.directory.ask(ctx, places, firstOffset)
-	if err != nil {
-		return nil, err
-	}
-	end, err := d.directory.ask(ctx, places[:initial], stableEnd)
-	if err != nil {
-		return nil, err
-	}
-	inWindow, err := d.directory.ask(ctx, places[:initial], sinceTime(d.began.Add(-d.window)))
-	if err != nil {
-		return nil, err
-	}
-	for i, pl := range places {
-		from, until := first[i].at, int64(0)
-		why := offsets{first[i]}
-		if i < initial {
-			why = append(why, end[i], inWindow[i])
-			from, until = beginning(first[i].at, inWindow[i].at, end[i].at), end[i].at
-		}
-		if e := why.failure(); e != nil {
-			d.rarely.warn("partitions "+pl.topic, "A partition of a Kafka topic cannot be read yet", "topic", pl.topic, "partition", pl.partition, "error", e)
-			err = e
-			continue
-		}
-		p := newPartition(at[i].topic, pl.partition, from, until)
-		at[i].parts[pl.partition] = p
-		located = append(located, p)
-	}
-	return located, err
+	return located, all
 }
 
 // news is what the reader does not know.
@@ -318,9 +310,9 @@ func (d *discovery) news(located []*partition) (all []news) {
 
 // reaches finds how far the logs of doubtful partitions reach. librdkafka has
 // stopped fetching those, and the reader asks no more: so one that gets no answer
-// stays to be asked about, until it is another or its topic is another. An error
-// is why some have to wait.
-func (d *discovery) reaches(ctx context.Context) (found []reach, err error) {
+// stays to be asked about, until it is another or its topic is another. Not all:
+// some have to wait.
+func (d *discovery) reaches(ctx context.Context) (found []reach, all bool) {
 	maps.DeleteFunc(d.unanswered, func(p *partition, _ int64) bool {
 		parts := d.topics[p.topic.event].parts
 		return int(p.id) >= len(parts) || parts[p.id] != p
@@ -339,25 +331,22 @@ func (d *discovery) reaches(ctx context.Context) (found []reach, err error) {
 			}
 		}
 	}
-	first, err := d.directory.ask(ctx, places, firstOffset)
-	if err != nil {
-		return nil, err
+	answers := d.ask(ctx, places, firstOffset, highWater)
+	if ctx.Err() != nil {
+		return nil, false
 	}
-	ends, err := d.directory.ask(ctx, places, highWater)
-	if err != nil {
-		return nil, err
-	}
+	all = true
 	for i, at := range about {
-		if e := (offsets{first[i], ends[i]}).failure(); e != nil {
+		if e := failure(answers, i); e != nil {
 			d.rarely.warn("reach "+places[i].topic, "Kafka does not say how far a log reaches; its partition waits",
 				"topic", places[i].topic, "partition", places[i].partition, "error", e)
-			err = e
+			all = false
 			continue
 		}
 		delete(d.unanswered, at.partition)
-		found = append(found, reach{at, first[i].at, ends[i].at})
+		found = append(found, reach{at, answers[0][i].at, answers[1][i].at})
 	}
-	return found, err
+	return found, all
 }
 
 // measure keeps the lag of each topic. librdkafka's statistics have one too, but
@@ -372,16 +361,14 @@ func (d *discovery) measure(ctx context.Context) {
 			}
 		}
 	}
-	high, err := d.directory.ask(ctx, places, highWater)
-	if err != nil {
-		return // the next greeting or survey says so
-	}
+	high := d.ask(ctx, places, highWater)[0]
 	d.measured = time.Now()
 	lags := make([]int64, len(d.topics))
 	for i, p := range parts {
 		if high[i].err == nil {
-			lags[p.topic.event] += max(0, high[i].at-p.next.Load())
+			p.high = high[i].at
 		}
+		lags[p.topic.event] += max(0, p.high-p.next.Load())
 	}
 	for event, lag := range lags {
 		d.counters.events[event].lag.Store(lag)

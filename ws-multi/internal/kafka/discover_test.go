@@ -17,6 +17,8 @@ type scriptedDirectory struct {
 	silent     error            // greet
 	unlisted   error            // topics
 	unasked    error            // ask
+	refuses    map[int32]error  // of a question about such a partition, among others
+	asked      func(place)      // from any goroutine; nil: nobody looks
 }
 
 func (d *scriptedDirectory) greet() (time.Duration, error) { return 0, d.silent }
@@ -28,6 +30,14 @@ func (d *scriptedDirectory) topics(context.Context, []string) (map[string]listin
 func (d *scriptedDirectory) ask(_ context.Context, places []place, q question) (offsets, error) {
 	if d.unasked != nil && len(places) > 0 {
 		return nil, d.unasked
+	}
+	for _, p := range places {
+		if d.asked != nil {
+			d.asked(p)
+		}
+		if err := d.refuses[p.partition]; err != nil {
+			return nil, err
+		}
 	}
 	found := make(offsets, len(places))
 	for i, p := range places {
@@ -59,7 +69,7 @@ func newDiscovered(t *testing.T, first *scripted, more ...*scripted) *discovered
 	c, r, to := scriptedConsumer(t, first, more...)
 	to.jumps = true
 	dir := &scriptedDirectory{
-		now:   listing{log: "one", id: [16]byte{1}, partitions: 2},
+		now:   listing{log: "one", id: [16]byte{1}, leaders: []int32{1, 1}},
 		first: map[int32]offset{0: {}, 1: {}},
 		end:   map[int32]offset{0: {at: 1000}, 1: {at: 1000}},
 	}
@@ -107,7 +117,7 @@ func TestADoubtStaysUntilItIsAnswered(t *testing.T) {
 			d := newDiscovered(t, s)
 			cut := func() scriptedDirectory {
 				return scriptedDirectory{
-					now:   listing{log: "one", id: [16]byte{1}, partitions: 2},
+					now:   listing{log: "one", id: [16]byte{1}, leaders: []int32{1, 1}},
 					first: map[int32]offset{0: {at: 1500}, 1: {at: 1500}},
 					end:   map[int32]offset{0: {at: 2000}, 1: {at: 2000}},
 				}
@@ -175,7 +185,7 @@ func TestADoubtAboutALogThatIsNoMore(t *testing.T) {
 	d.r.pump()
 	d.r.voice()
 	d.next(t)
-	d.directory.now = listing{log: "two", id: [16]byte{2}, partitions: 2}
+	d.directory.now = listing{log: "two", id: [16]byte{2}, leaders: []int32{1, 1}}
 	d.directory.end[0] = offset{at: 5}
 	d.next(t)
 	if len(d.unanswered) != 0 || d.to.of("Lost") != nil || len(d.to.of("Remade")) != 1 {
@@ -189,7 +199,7 @@ func TestAPartitionThatCannotBeLocated(t *testing.T) {
 	t.Parallel()
 	s, second := &scripted{}, &scripted{}
 	d := newDiscovered(t, s, second)
-	d.directory.now.partitions = 3 // and nothing is said of the third
+	d.directory.now.leaders = []int32{1, 1, 1} // and nothing is said of the third
 	d.directory.first[0] = offset{at: 1500}
 	s.events = []event{d.r.outsideOf(0)}
 	d.r.pump()
@@ -213,5 +223,110 @@ func TestAPartitionThatCannotBeLocated(t *testing.T) {
 	d.due = time.Time{}
 	if d.next(t); !slices.Contains(second.moves, "add 2:3") {
 		t.Errorf("the third is not read: %v", second.moves)
+	}
+}
+
+// What one partition cannot be asked keeps no answer about another back, be it that
+// nobody leads it or that its leader is silent.
+func TestAPartitionWithoutAnswers(t *testing.T) {
+	t.Parallel()
+	silent := errors.New("made up by a test")
+	for _, c := range []struct {
+		name    string
+		leaders []int32
+	}{
+		{"nobody leads it", []int32{1, nobody, 1}},
+		{"its leader is silent", []int32{1, 2, 1}},
+		{"a broker that does not know of it was asked", []int32{1}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := &scripted{}
+			d := newDiscovered(t, s)
+			all := &listing{log: "one", id: [16]byte{1}, leaders: []int32{1, 2, 1}}
+			some := *all
+			some.leaders = c.leaders
+			d.directory.now, d.directory.refuses = some, map[int32]error{1: silent}
+			d.directory.first = map[int32]offset{0: {at: 1500}, 1: {at: 1500}, 2: {at: 3}}
+			d.directory.end = map[int32]offset{0: {at: 2000}, 1: {at: 2000}, 2: {at: 7}}
+			d.directory.asked = func(p place) {
+				if d.leader(p) == nobody {
+					t.Errorf("%v is asked about", p)
+				}
+			}
+			d.due, d.measured = time.Time{}, time.Time{}
+			d.topics[0].parts[1].high = 1200
+			s.events = []event{d.r.outsideOf(0), d.r.outsideOf(1)}
+			d.r.pump()
+			d.r.voice()
+			if pause := d.next(t); pause != lookAgain {
+				t.Errorf("pause %v, want %v", pause, lookAgain)
+			}
+			want := []string{"drop 0:1500", "add 0:1500"}
+			lag := int64(2000-1000) + 200
+			if len(c.leaders) == 3 {
+				want, lag = append([]string{"add 2:3"}, want...), lag+4
+			}
+			if !slices.Equal(s.moves, want) {
+				t.Fatalf("moved %v, want %v", s.moves, want)
+			}
+			// Of what it has no answer about, what was known last counts.
+			if got := d.counters.events[0].lag.Load(); got != lag {
+				t.Errorf("lag %d, want %d", got, lag)
+			}
+			d.directory.now, d.directory.refuses = *all, nil
+			d.next(t)
+			if want := "Lost 0/1:1000-1499, next 1500"; !slices.ContainsFunc(d.to.of("Lost"), func(p push) bool { return p.String() == want }) {
+				t.Errorf("%v", d.to.of("Lost"))
+			}
+			if pause := d.next(t); pause != greetEvery {
+				t.Errorf("all is answered, and it asks again in %v", pause)
+			}
+		})
+	}
+}
+
+// Led by nobody at the start, a partition does not hold up reading the others, and
+// is read as one that was there when somebody leads it. Loaded waits for it.
+func TestAPartitionThatIsLedLater(t *testing.T) {
+	t.Parallel()
+	s := &scripted{}
+	c, r, to := scriptedConsumer(t, s)
+	dir := &scriptedDirectory{
+		now:     listing{log: "one", id: [16]byte{1}, leaders: []int32{nobody, 1}},
+		first:   map[int32]offset{0: {}, 1: {}, 2: {at: 40}},
+		end:     map[int32]offset{0: {at: 5000}, 1: {at: 5000}, 2: {at: 5000}},
+		refuses: map[int32]error{0: errors.New("made up by a test")},
+	}
+	d := &discovered{newDiscovery(c, dir, r), r, to, dir}
+	if d.next(t); !slices.Equal(s.moves, []string{"add 1:4000"}) || r.surveyed {
+		t.Fatalf("moved %v, surveyed: %v", s.moves, r.surveyed)
+	}
+	dir.now.leaders = []int32{nobody, 1, 1} // one that is found later does not wait for it
+	if d.next(t); !slices.Equal(s.moves, []string{"add 1:4000", "add 2:40"}) || r.surveyed {
+		t.Fatalf("moved %v, surveyed: %v", s.moves, r.surveyed)
+	}
+	dir.now.leaders, dir.refuses = []int32{2, 1, 1}, nil
+	d.next(t)
+	if want := []string{"add 1:4000", "add 2:40", "add 0:4000"}; !slices.Equal(s.moves, want) || !r.surveyed || r.waiting != 2 {
+		t.Errorf("moved %v, want %v; surveyed: %v, waiting for %d", s.moves, want, r.surveyed, r.waiting)
+	}
+}
+
+// While nobody speaks of a topic its name may be another log's: where that begins
+// is no place to read the one that is known from.
+func TestNothingIsLocatedOfATopicThatNobodySpeaksOf(t *testing.T) {
+	t.Parallel()
+	s := &scripted{}
+	d := newDiscovered(t, s)
+	d.directory.now.leaders = []int32{1, 1, nobody}
+	d.due = time.Time{}
+	d.next(t)
+	d.directory.first[2], d.directory.end[2] = offset{at: 3}, offset{at: 7}
+	for _, topic := range d.topics {
+		topic.leaders = []int32{1, 1, 1} // led since, and then silence
+	}
+	d.directory.now = listing{err: errLeftOut}
+	if d.next(t); s.moves != nil {
+		t.Errorf("moved %v", s.moves)
 	}
 }

@@ -21,13 +21,16 @@
 // that fetches, the positions, and calls the sink, which may be as slow as it
 // likes: then librdkafka's queue fills, and fetching stops.
 //
-// Discovery (discover.go, directory.go) asks for topics, partitions, offsets and
+// Discovery (discover.go, leader.go, directory.go) asks for topics, partitions, offsets and
 // lags, and for a sign of life. Its questions block, so it has connections and a
-// goroutine of its own. The two never wait for each other: each has a mailbox.
+// goroutine of its own, and while it asks for offsets one for each broker, which it
+// waits for (leader.go). The two never wait for each other: each has a mailbox.
 //
 // # What can go wrong
 //
 //   - No broker answers. Discovery says so (Stats.Up) and librdkafka goes on trying.
+//   - A partition has no leader, or one that does not answer. It waits, and Loaded
+//     with it if it was there at the start; no other does (leader.go).
 //   - A fatal error of librdkafka's. The client is closed and another opened at the
 //     same positions (read.go).
 //   - A position is outside its log: retention was faster than we, or the end was cut

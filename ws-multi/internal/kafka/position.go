@@ -18,13 +18,15 @@ type topic struct {
 }
 
 // partition is one that is read. Discovery makes it and says where to begin;
-// from then on it is the reader's, but for topic and id, which never change.
+// from then on it is the reader's, but for topic and id, which never change, and
+// for high.
 type partition struct {
 	topic *topic
 	id    int32
 	next  atomic.Int64 // the offset that is read next; only the reader changes it
 	until int64        // Loaded waits for next to come here; 0: it does not
 	asked time.Time    // when discovery was last asked about it (gap.go)
+	high  int64        // discovery's: the high watermark that it was told last
 }
 
 func newPartition(t *topic, id int32, from, until int64) *partition {
