@@ -169,13 +169,14 @@ func (r *Router) needed() uint64 {
 	return lowest
 }
 
-// evict forgets what may be forgotten, and needs not be kept for a reader.
-func (r *Router) evict() { r.log.Evict(r.now(), r.needed(), evictMost) }
+// evict forgets a part of what may be forgotten, and needs not be kept for a
+// reader. It reports whether there is more.
+func (r *Router) evict() bool { return r.log.Evict(r.now(), r.needed(), evictMost) }
 
 // crowded reports whether there is no room, and that it is a reader's doing.
 func (r *Router) crowded() bool {
-	if r.log.Full() {
-		r.evict()
+	for r.log.Full() && r.evict() {
+		// The room of a large record may be that of very many small ones.
 	}
 	return r.log.Full() || r.log.Next()-r.needed() > maxLag
 }
@@ -232,11 +233,13 @@ func (r *Router) Tend(ctx context.Context) error {
 		if !r.mu.TryLock() {
 			continue // the consumer writes: it forgets, too
 		}
-		before := r.log.Len()
-		for r.log.Evict(r.now(), r.needed(), evictMost) {
-		}
-		if r.log.Len() != before {
-			r.publish()
+		for more := true; more; {
+			before := r.log.Len()
+			// Published each time: a reader goes entry by entry through what is
+			// gone and still in its view.
+			if more = r.evict(); r.log.Len() != before {
+				r.publish()
+			}
 		}
 		r.note()
 		r.mu.Unlock()

@@ -3,6 +3,7 @@ package router
 import (
 	"bytes"
 	"context"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -134,6 +135,32 @@ func TestItWaitsWhileTheHistoryIsFull(t *testing.T) {
 		}
 		if p.log.View().End != 8000 || p.log.Bytes() > 5<<20 {
 			t.Errorf("in the end: %d messages published, %d bytes kept", p.log.View().End, p.log.Bytes())
+		}
+	})
+}
+
+// The room of a large record is that of thousands of small ones.
+func TestItWaitsForNobodyWhenAllHaveDealtWithEverything(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newParts(8<<20, 1<<40)
+		for !p.log.Full() {
+			p.record(`1`)
+		}
+		p.flush(t)
+		p.slow().deal(p.log.Next())
+		done := writing(func() {
+			p.record(`"` + strings.Repeat("x", 6<<20) + `"`)
+			p.flush(t)
+			p.slow().deal(p.log.Next())
+			p.record(`1`)
+			p.flush(t)
+		})
+		synctest.Wait()
+		if !isDone(done) {
+			t.Fatal("it waits")
+		}
+		if n := p.log.Len(); n < 100 || p.log.Bytes() > 9<<20 {
+			t.Errorf("%d records of %d bytes are left", n, p.log.Bytes())
 		}
 	})
 }
