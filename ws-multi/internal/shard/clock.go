@@ -14,6 +14,10 @@ type clock struct {
 	read time.Time
 	rest time.Duration // of a ms
 
+	// excess is by how much steps were cut since all that clients had sent was
+	// read, ms: what their rates are credited with.
+	excess int64
+
 	// The last steps that were cut: what was read from Kafka before one is
 	// younger by that.
 	cuts []cut
@@ -39,7 +43,9 @@ func (c *clock) step() time.Time {
 		if len(c.cuts) == maxCuts {
 			c.cuts = slices.Delete(c.cuts, 0, 1)
 		}
-		c.cuts = append(c.cuts, cut{at: Since(t), by: (d - longestStep).Milliseconds()})
+		by := (d - longestStep).Milliseconds()
+		c.cuts = append(c.cuts, cut{at: Since(t), by: by})
+		c.excess += by
 		d = longestStep
 	}
 	d += c.rest

@@ -49,11 +49,11 @@ func (s *Shard) inRate(c *conn, cmd *wire.Command) bool {
 		c.beatAt = now
 		return true
 	}
-	if !c.flood.take(now, 2*rate, 2*rate*10) {
+	if !c.flood.take(&s.clock, 2*rate, 2*rate*10) {
 		s.closeAfter(c, wire.CloseTooManyRequests, "more than twice the command rate for 10 s", farewell)
 		return false
 	}
-	if !c.commands.take(now, rate, rate) {
+	if !c.commands.take(&s.clock, rate, rate) {
 		s.refuse(c, cmd, wire.RateLimitExceeded, fmt.Sprintf("more than %d commands a second: wait, then send it again", rate))
 		return false
 	}

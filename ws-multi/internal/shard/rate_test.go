@@ -143,3 +143,35 @@ func TestControlFramesHaveARate(t *testing.T) {
 		})
 	}
 }
+
+// What a client sent within its rate while the process was stopped is read all at
+// once, and is within its rate.
+func TestAStopOfTheProcessTakesNobodyBeyondTheRate(t *testing.T) {
+	const rate, stopped = 10, 30
+	atRate(t, rate, func(t *testing.T, w *stepped, m *mate) {
+		var b []byte
+		for range (rate - 1) * stopped {
+			b = saying(b, `{"type":"unsubscribe"}`)
+		}
+		for range (controlsPerSecond - 1) * stopped {
+			b = masked(b, socket.OpPong, nil)
+		}
+		if m.write(b) != len(b) {
+			t.Fatal("the socket takes less than the test needs")
+		}
+		time.Sleep(stopped * time.Second)
+		w.run()
+		for range (rate - 1) * stopped {
+			m.expect("unsubscription_ack")
+		}
+		m.quiet()
+		// It owes nothing for that, and has no more than others from here on.
+		w.elapse(time.Second)
+		for range rate {
+			m.say(`{"type":"unsubscribe"}`)
+			m.expect("unsubscription_ack")
+		}
+		m.say(`{"type":"unsubscribe"}`)
+		m.refused("RATE_LIMIT_EXCEEDED")
+	})
+}

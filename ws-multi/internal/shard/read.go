@@ -183,7 +183,7 @@ func (r *reading) control() bool {
 	if r.c.closing != open {
 		return false
 	}
-	if !r.c.controls.take(r.s.clock.now, controlsPerSecond, 10*controlsPerSecond) {
+	if !r.c.controls.take(&r.s.clock, controlsPerSecond, 10*controlsPerSecond) {
 		r.s.closeAfter(r.c, wire.CloseTooManyRequests, "more than 10 control frames a second for 10 s", farewell)
 		return false
 	}

@@ -49,3 +49,23 @@ func TestASnapshotIsNeverChanged(t *testing.T) {
 		t.Errorf("the next one is %+v", s)
 	}
 }
+
+// What the kernel did not take was not delivered.
+func TestTheLatencyIsOfWhatWasSent(t *testing.T) {
+	w := newStepped(t, testOptions(), history.Options{})
+	m := w.join(4 << 10)
+	m.say(`{"type":"subscribe","data":{"channels":["A.trade"]}}`)
+	m.expect("subscription_ack")
+	for n := 1; n > 0; {
+		n, _ = w.conns[0].fd.Send(make([]byte, 64<<10)) // behind the shard's back
+	}
+	w.record("A", 0, 0, "1")
+	if w.late != 1 || w.counts.Sent != 0 {
+		t.Fatalf("%d are late, %d were sent", w.late, w.counts.Sent)
+	}
+	for _, n := range w.counts.latency.Counts {
+		if n != 0 {
+			t.Error("a delivery was observed, and nothing was sent")
+		}
+	}
+}

@@ -30,9 +30,11 @@ func (s *Shard) flush(c *conn) {
 	o.begin(c, s.pos, 0)
 	slot := c.id.slot()
 	head := s.seats[slot].head
+	sample := int64(0)
 	if head != 0 && s.sample == 0 {
-		s.sample = s.view.Entry(s.due[head-1].n).Timestamp
+		sample = s.view.Entry(s.due[head-1].n).Timestamp
 	}
+	seq := c.seq
 	for head != 0 && len(o.buf) < maxWrite {
 		d := &s.due[head-1]
 		if s.view.Entry(d.n).Kind == gapEntry {
@@ -48,7 +50,11 @@ func (s *Shard) flush(c *conn) {
 		o.main.at = s.due[head-1].n
 		o.main.first = o.main.at
 	}
-	if !s.send(c) {
+	all := s.send(c)
+	if sample > 0 && c.seq > seq {
+		s.sample = sample
+	}
+	if !all {
 		return
 	}
 	seat := &s.seats[slot]

@@ -61,12 +61,18 @@ func (s *Shard) yield() error {
 // each connection gets all it is due in one send; what clients sent is taken in
 // before their deadlines are judged. It reports whether there is more.
 func (s *Shard) turn() bool {
-	s.now = s.clock.step()
+	known := s.clock.excess
+	if s.now = s.clock.step(); s.clock.excess > known {
+		s.forgive(s.clock.excess - known)
+	}
 	s.load()
 	// While a flush runs nothing is added to it: it would never end.
 	more := !s.flushing && s.offer()
-	more = s.react() || more
-	more = s.receiveUnread() || more
+	said := s.react()
+	if said = s.receiveUnread() || said; !said {
+		s.clock.excess = 0
+	}
+	more = said || more
 	s.takeIn()
 	s.closeLeaving()
 	s.wheel.turn(s.clock.now, func(a appointment) {

@@ -18,6 +18,7 @@ type appointment struct {
 const (
 	spokes   = 1 << 10
 	spokeLen = 100 // ms
+	smallBin = 64  // appointments: a bin that is kept however few were in it
 )
 
 // add has the connection looked at soon after a time of the shard's clock; what
@@ -43,7 +44,9 @@ func (w *wheel) turn(now int64, due func(appointment)) {
 		for _, a := range bin {
 			due(a)
 		}
-		if cap(bin) > 0 {
+		// One that was made for a rush is not kept: it would go round, and the
+		// others would grow, until each spoke could take another rush.
+		if n := cap(bin); n > 0 && n <= 4*len(bin)+smallBin {
 			w.bins = append(w.bins, bin[:0])
 		}
 	}
