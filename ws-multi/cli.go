@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"strings"
 
 	"github.com/adred-codev/ws_poc/ws-multi/internal/config"
@@ -22,7 +23,8 @@ const (
 )
 
 // A serveFunc serves until ctx ends. A *config.Error or misuse of it exits as a
-// wrong setting.
+// wrong setting. It logs cfg's warnings itself, when it knows that it can serve:
+// what cannot be is one line.
 type serveFunc func(ctx context.Context, cfg *config.Config, log *slog.Logger) error
 
 // A cli is one run of the program: all it has of the world around it.
@@ -39,6 +41,7 @@ type command struct {
 	does string
 	// prepare makes the command's own flags, and what runs it when they are set.
 	prepare func(*cli) ([]config.Flag, action)
+	note    string // what its own help says besides
 	// bare commands have no settings: they work where the settings are wrong.
 	bare bool
 }
@@ -55,9 +58,18 @@ func commands() []command {
 		{name: "config check", does: "look whether the settings can be, librdkafka's too", prepare: checkingConfig},
 		{name: "config print", does: "list the settings in force and where each was set", prepare: printingConfig},
 		{name: "healthcheck", does: "ask the server on this host whether it lives", prepare: checkingHealth},
-		{name: "drain", does: "have the server on this host send its clients away, and wait", prepare: draining},
+		{name: "drain", does: "have the server on this host send its clients away, and wait", prepare: draining,
+			note: "It exits with 1 where nothing listens, and when the time is over first."},
 		{name: "version", does: "say what this binary is", prepare: showingVersion, bare: true},
 	}
+}
+
+// half is the first word of the commands that have two.
+const half = "config"
+
+// isHalf reports whether args have the first of two words and not the second.
+func isHalf(args []string) bool {
+	return len(args) > 0 && args[0] == half && (len(args) == 1 || strings.HasPrefix(args[1], "-"))
 }
 
 // misuse is a wrong command line, or a setting that is wrong in a way that has
@@ -92,6 +104,9 @@ func (p *cli) do(ctx context.Context, args []string) (err error) {
 	if len(args) == 1 && args[0] == "--version" {
 		args = []string{"version"}
 	}
+	if isHalf(args) && slices.ContainsFunc(args, config.IsHelp) {
+		return p.halfHelp()
+	}
 	cmd, rest, err := pick(args)
 	if err != nil {
 		return err
@@ -120,7 +135,7 @@ func pick(args []string) (command, []string, error) {
 		return serveCommand, args, nil
 	}
 	words := args[:1]
-	if args[0] == "config" && len(args) > 1 && !strings.HasPrefix(args[1], "-") {
+	if args[0] == half && !isHalf(args) {
 		words = args[:2]
 	}
 	asked := strings.Join(words, " ")
@@ -131,7 +146,7 @@ func pick(args []string) (command, []string, error) {
 		}
 		names = append(names, c.name)
 	}
-	if asked == "config" {
+	if asked == half {
 		return command{}, nil, misuse("config needs a second word: write config check or config print")
 	}
 	return command{}, nil, misuse(fmt.Sprintf("there is no command %q: write one of %s", asked, strings.Join(names, ", ")))
@@ -143,10 +158,6 @@ func serving(p *cli) ([]config.Flag, action) {
 		if err := checkKafka(cfg); err != nil {
 			return err
 		}
-		log := logging.New(p.stderr, cfg.LogLevel, cfg.LogFormat, p.environ)
-		for _, w := range cfg.Warnings {
-			log.Warn("setting may surprise", "warning", w)
-		}
-		return p.serve(ctx, cfg, log)
+		return p.serve(ctx, cfg, logging.New(p.stderr, cfg.LogLevel, cfg.LogFormat, p.environ))
 	}
 }

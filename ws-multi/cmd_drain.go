@@ -39,7 +39,7 @@ func draining(p *cli) ([]config.Flag, action) {
 		if _, err := door.ask(ctx, http.MethodPost, "/drain"); err != nil {
 			return fmt.Errorf("drain: %w", err)
 		}
-		w := drainWatch{ask: door.ask, tell: func(format string, args ...any) {
+		w := drainWatch{patience: patience, ask: door.ask, tell: func(format string, args ...any) {
 			_, _ = fmt.Fprintf(p.stdout, format+"\n", args...)
 		}}
 		return w.wait(ctx)
@@ -48,9 +48,10 @@ func draining(p *cli) ([]config.Flag, action) {
 
 // A drainWatch waits for the end of a drain.
 type drainWatch struct {
-	ask  func(ctx context.Context, method, path string) ([]byte, error)
-	tell func(format string, args ...any)
-	left string // connections at the last look; "" before it
+	patience time.Duration // as its context has it
+	ask      func(ctx context.Context, method, path string) ([]byte, error)
+	tell     func(format string, args ...any)
+	left     string // connections at the last look; "" before it
 }
 
 // wait returns nil when the server is gone, or is empty and lets nobody in.
@@ -74,7 +75,7 @@ func (w *drainWatch) wait(ctx context.Context) error {
 			w.tell("drained: the server is empty after %s", passed)
 			return nil
 		case w.left != "" && time.Now().After(next):
-			w.tell("draining: %s connections to go", w.left)
+			w.tell("draining: %s to go", w.clients())
 			next = next.Add(drainTell)
 		}
 		select {
@@ -116,14 +117,25 @@ func (w *drainWatch) look(ctx context.Context) (drainState, error) {
 
 // givenUp tells what is known when the time is over, or a signal came.
 func (w *drainWatch) givenUp(why, trouble error) error {
-	known := "the server drains on"
+	said := "drain: stopped waiting"
+	if errors.Is(why, context.DeadlineExceeded) {
+		said += " after " + w.patience.String()
+	}
+	said += ", the server drains on"
 	if w.left != "" {
-		known += " with " + w.left + " connections"
+		said += " with " + w.clients()
 	}
 	if trouble != nil {
-		known += ", or does not answer (" + trouble.Error() + ")"
+		said += ", or does not answer (" + trouble.Error() + ")"
 	}
-	return fmt.Errorf("drain: stopped waiting, %s: %w", known, why)
+	return errors.New(said)
+}
+
+func (w *drainWatch) clients() string {
+	if w.left == "1" {
+		return "1 connection"
+	}
+	return w.left + " connections"
 }
 
 // sample is the value of a metric that has no labels, in Prometheus' text

@@ -51,7 +51,7 @@ func TestDrain(t *testing.T) {
 func TestDrainTimeout(t *testing.T) {
 	s := newStandIn(t, nil)
 	got := do(t, "drain", "--timeout=50ms", "--admin-addr="+s.addr)
-	want := "ws-multi: drain: stopped waiting, the server drains on with 3 connections: context deadline exceeded\n"
+	want := "ws-multi: drain: stopped waiting after 50ms, the server drains on with 3 connections\n"
 	if got != (left{status: 1, err: want}) {
 		t.Errorf("got %+v", got)
 	}
@@ -87,12 +87,18 @@ func TestDrainWatch(t *testing.T) {
 		"empty and not draining": {
 			ask:   func(time.Duration) ([]byte, error) { return metrics(0, 0) },
 			limit: 4 * time.Second, took: 4 * time.Second,
-			fails: "drain: stopped waiting, the server drains on with 0 connections: context deadline exceeded",
+			fails: "drain: stopped waiting after 4s, the server drains on with 0 connections",
+		},
+		"one is left": {
+			ask:   func(time.Duration) ([]byte, error) { return metrics(1, 1) },
+			limit: 6 * time.Second, took: 6 * time.Second,
+			told:  "draining: 1 connection to go|",
+			fails: "drain: stopped waiting after 6s, the server drains on with 1 connection",
 		},
 		"no metrics": {
 			ask:   func(time.Duration) ([]byte, error) { return []byte("ws_connections{a=\"b\"} 1\n"), nil },
 			limit: 8 * time.Second, took: 8 * time.Second,
-			fails: "drain: stopped waiting, the server drains on, or does not answer (/metrics has no ws_connections): context deadline exceeded",
+			fails: "drain: stopped waiting after 8s, the server drains on, or does not answer (/metrics has no ws_connections)",
 		},
 		"bad answers, then the end": {
 			ask: func(after time.Duration) ([]byte, error) {
@@ -110,6 +116,7 @@ func TestDrainWatch(t *testing.T) {
 				began := time.Now()
 				var told strings.Builder
 				w := drainWatch{
+					patience: test.limit,
 					ask: func(_ context.Context, method, path string) ([]byte, error) {
 						if method != http.MethodGet || path != "/metrics" {
 							t.Errorf("asks %s %s", method, path)

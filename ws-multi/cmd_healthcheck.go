@@ -93,7 +93,9 @@ func (d *adminDoor) ask(ctx context.Context, method, path string) ([]byte, error
 	}
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
-		return nil, fmt.Errorf("ask %s: no answer in time: %w", where, context.DeadlineExceeded)
+		return nil, fmt.Errorf("ask %s: no answer in time", where)
+	case errors.Is(err, context.Canceled):
+		return nil, fmt.Errorf("ask %s: stopped before the answer", where)
 	case err != nil:
 		return nil, fmt.Errorf("ask %s: %w", where, err)
 	}

@@ -39,6 +39,9 @@ not the next time, and with 2 when a setting or the command line cannot be.
 
 // help is about everything, or about the command that words name.
 func (p *cli) help(words []string) error {
+	if isHalf(words) {
+		return p.halfHelp()
+	}
 	if len(words) > 0 && words[0] != serveCommand.name {
 		cmd, _, err := pick(words)
 		if err != nil {
@@ -64,9 +67,26 @@ func (p *cli) help(words []string) error {
 	return err
 }
 
+// halfHelp is about the commands of whose two words the first was given.
+func (p *cli) halfHelp() error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s %s: one of\n\n", p.build.Name, half)
+	for _, c := range commands() {
+		if strings.HasPrefix(c.name, half+" ") {
+			fmt.Fprintf(&b, "  %-16s%s\n", c.name, c.does)
+		}
+	}
+	fmt.Fprintf(&b, "\nGive it the server's settings, as the server has them; %s help lists them.\n", p.build.Name)
+	_, err := io.WriteString(p.stdout, b.String())
+	return err
+}
+
 func (p *cli) commandHelp(c command) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s %s: %s\n", p.build.Name, c.name, c.does)
+	if c.note != "" {
+		b.WriteString("\n" + c.note + "\n")
+	}
 	if own, _ := c.prepare(p); len(own) > 0 {
 		b.WriteString("\n")
 		if err := config.WriteFlags(&b, own...); err != nil {

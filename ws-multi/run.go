@@ -97,6 +97,9 @@ func serve(ctx context.Context, cfg *config.Config, log *slog.Logger) error {
 		Drain: s.askDrain, Rebalance: s.rebalance,
 		Open: cfg.AdminOpen(), Token: cfg.AdminToken.Reveal(),
 	})
+	for _, w := range cfg.Warnings {
+		log.Warn("setting may surprise", "warning", w)
+	}
 	log.Info("listening", "public", s.public.Addr().String(), "admin", inside.Addr().String(), "kafka", cfg.Kafka.Brokers,
 		"version", build.Version, "shards", cfg.Shards, "cores", cfg.Cores, "max_connections", cfg.MaxConnections)
 	return s.run(ctx, inside)

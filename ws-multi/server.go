@@ -110,10 +110,10 @@ func (s *server) take(a front.Arrival) {
 // connections as the guard says, and logs when the server becomes ready or is not
 // any more, and when a shard holds up the router.
 func (s *server) supervise(ctx context.Context) {
-	began := time.Now()
+	told := readiness{since: time.Now()}
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
-	var ready, paused, waits bool
+	var paused, waits bool
 	var shed time.Time // the sample by which was shed last
 	for {
 		select {
@@ -121,12 +121,11 @@ func (s *server) supervise(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		if err := s.notReady(); ready != (err == nil) {
-			if ready = err == nil; ready {
-				s.log.Info("ready", "after", time.Since(began).Round(time.Second), "history_records", s.router.Snapshot().HistoryRecords)
-			} else {
-				s.log.Warn("not ready", "reason", err)
-			}
+		err := s.notReady()
+		if before, changed := told.become(err == nil, time.Now()); changed && err == nil {
+			s.log.Info("ready", "after", before.Round(time.Second), "history_records", s.router.Snapshot().HistoryRecords)
+		} else if changed {
+			s.log.Warn("not ready", "reason", err)
 		}
 		if w := s.router.Snapshot().Waiting; w != waits {
 			waits = w
@@ -145,6 +144,24 @@ func (s *server) supervise(ctx context.Context) {
 			s.shards.Shed(g.ShedBytes)
 		}
 	}
+}
+
+// readiness is what the log says of it, and since when: since the start until the
+// server is ready first.
+type readiness struct {
+	ready bool
+	since time.Time
+}
+
+// become takes note of what holds now. When that is new, it returns for how long
+// the opposite did.
+func (r *readiness) become(ready bool, now time.Time) (before time.Duration, changed bool) {
+	if r.ready == ready {
+		return 0, false
+	}
+	before = now.Sub(r.since)
+	*r = readiness{ready, now}
+	return before, true
 }
 
 // stuck is the age of a shard's snapshot from which the shard counts as stuck. It

@@ -82,7 +82,7 @@ func TestHealthcheckOfTheHung(t *testing.T) {
 	defer func() { _ = listener.Close() }()
 	addr := listener.Addr().String()
 	got := runLine(t, nil, nil, "healthcheck", "--admin-addr="+addr, "--timeout=50ms")
-	if want := "ws-single: no answer from " + addr + "/healthz in time: context deadline exceeded\n"; got != (outcome{exitFailed, "", want}) {
+	if want := "ws-single: no answer from " + addr + "/healthz in time\n"; got != (outcome{exitFailed, "", want}) {
 		t.Errorf("got %+v", got)
 	}
 }
@@ -172,9 +172,9 @@ func TestWaitDrained(t *testing.T) {
 		{"empty, but still accepting", func(time.Duration) int { return 0 }, 1, time.Minute, 5*time.Second + waitPoll,
 			"draining: 0 connections left\ndrained: no connection is left after 5.3s\n", ""},
 		{"empty, but not draining", func(time.Duration) int { return 0 }, 0, 4 * time.Second, 4 * time.Second,
-			"", "drain: not done within 4s, 0 connections left"},
+			"", "drain: not done within 4s, the server drains on, 0 connections left"},
 		{"never empty", func(time.Duration) int { return 7 }, 1, 8 * time.Second, 8 * time.Second,
-			"draining: 7 connections left\n", "drain: not done within 8s, 7 connections left"},
+			"draining: 7 connections left\n", "drain: not done within 8s, the server drains on, 7 connections left"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -209,7 +209,7 @@ func TestWaitDrainedStopped(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	err := waitDrained(ctx, admin, io.Discard, time.Minute)
-	if err == nil || err.Error() != "drain: stopped waiting, the server drains on: context canceled" {
+	if err == nil || err.Error() != "drain: stopped waiting, the server drains on" {
 		t.Errorf("got %v", err)
 	}
 }

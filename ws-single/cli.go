@@ -34,7 +34,8 @@ type invocation struct {
 }
 
 // serveFunc carries messages until ctx is done. A *config.Error from it exits
-// as any wrong setting does.
+// as any wrong setting does. It also logs cfg's warnings, but not before all that
+// a start can fail by: then there is one line to read.
 type serveFunc func(ctx context.Context, cfg *config.Config, log *slog.Logger, stdout io.Writer) error
 
 // A command is a word of the command line, or two.
@@ -87,8 +88,11 @@ func runCommand(ctx context.Context, in invocation, args []string) error {
 		return err
 	}
 	in.args = rest
-	if cmd.name == "help" {
+	switch cmd.name {
+	case "help":
 		return writeHelp(in.stdout, in.build)
+	case "config":
+		return writeConfigHelp(in.stdout)
 	}
 	err = cmd.run(ctx, in)
 	if errors.Is(err, flag.ErrHelp) {
@@ -110,6 +114,9 @@ func find(args []string) (command, []string, error) {
 		return all[0], args, nil
 	}
 	if args[0] == "help" {
+		if len(args) == 2 && args[1] == "config" {
+			return command{name: "config"}, nil, nil
+		}
 		return command{name: "help"}, nil, nil
 	}
 	var names []string
@@ -121,6 +128,11 @@ func find(args []string) (command, []string, error) {
 		names = append(names, c.name)
 	}
 	if args[0] == "config" && (len(args) == 1 || strings.HasPrefix(args[1], "-")) {
+		for _, arg := range args[1:] {
+			if slices.Contains([]string{"-h", "--h", "-help", "--help"}, arg) {
+				return command{name: "config"}, nil, nil
+			}
+		}
 		return command{}, nil, usageError("config: say what to do: config check or config print")
 	}
 	wrong := args[0]
@@ -143,9 +155,5 @@ func runServe(ctx context.Context, in invocation) error {
 	if err != nil {
 		return err
 	}
-	log := logging.New(in.stderr, cfg.LogLevel, cfg.LogFormat, in.environ)
-	for _, w := range cfg.Warnings {
-		log.Warn("configuration", "warning", w)
-	}
-	return in.serve(ctx, cfg, log, in.stdout)
+	return in.serve(ctx, cfg, logging.New(in.stderr, cfg.LogLevel, cfg.LogFormat, in.environ), in.stdout)
 }

@@ -52,7 +52,7 @@ func TestServeIsTheDefault(t *testing.T) {
 		if got.status != exitOK || served != want || got.stdout != "out" {
 			t.Errorf("%v: %+v, served on %q", args, got, served)
 		}
-		if !strings.Contains(got.stderr, `"level":"WARN","msg":"configuration","warning":"WS_ADMIN_ADDR=:3902`) || !strings.Contains(got.stderr, `"msg":"hello"`) {
+		if !strings.Contains(got.stderr, `"msg":"hello"`) {
 			t.Errorf("%v: the log is %q", args, got.stderr)
 		}
 	}
@@ -86,7 +86,11 @@ func TestWrongCommandLines(t *testing.T) {
 		{nil, []string{"config"}, "config: say what to do: config check or config print"},
 		{nil, []string{"config", "chek"}, `unknown command "config chek": the commands are serve, config check, config print, healthcheck, drain, version`},
 		{nil, []string{""}, `unknown command "": the commands are serve, config check, config print, healthcheck, drain, version`},
-		{nil, []string{"--ready"}, "--ready: no such flag; the nearest is --addr"},
+		{nil, []string{"config", "--addr", "help"}, "config: say what to do: config check or config print"},
+		{nil, []string{"--ready"}, "--ready: no such flag; --help shows all"},
+		{nil, []string{"--bogus"}, "--bogus: no such flag; --help shows all"},
+		{nil, []string{"config", "print", "--json"}, "--json: no such flag; --help shows all"},
+		{nil, []string{"--adr=:1"}, "--adr: no such flag; the nearest is --addr"},
 		{nil, []string{"healthcheck", "--redy"}, "--redy: no such flag; the nearest is --ready"},
 		{nil, []string{"healthcheck", "--timeout=3"}, "--timeout=3: a time needs a unit: write 3s or 3ms"},
 		{nil, []string{"healthcheck", "--ready=perhaps"}, "--ready=perhaps: write true or false"},
@@ -96,7 +100,7 @@ func TestWrongCommandLines(t *testing.T) {
 		{nil, []string{"version", "--jsn"}, "--jsn: no such flag; the nearest is --json"},
 		{nil, []string{"config", "check", "--addr=3002"}, "WS_ADDR=3002 (--addr): an address has a colon before the port: write :3002"},
 		{[]string{"WS_SHARDS=2"}, nil, "WS_SHARDS (environment): ws-single has one loop on one core and nothing to shard: leave it out, or run ws-multi, whose setting it is"},
-		{[]string{"WS_SHARD=2"}, []string{"config", "print"}, "WS_SHARD (environment): no such setting; the nearest is WS_ADDR"},
+		{[]string{"WS_SHARD=2"}, []string{"config", "print"}, "WS_SHARD (environment): no such setting; ws-single help shows all"},
 	} {
 		got := runLine(t, nil, tt.environ, tt.args...)
 		if got != (outcome{exitUsage, "", "ws-single: " + tt.want + "\n"}) {
@@ -116,12 +120,25 @@ func TestConfigCheck(t *testing.T) {
 
 // What librdkafka does not take is found by a check, too.
 func TestConfigCheckOfProperties(t *testing.T) {
-	for _, properties := range []string{"no.such.property=1", "fetch.max.bytes=many", "enable.auto.commit=true"} {
-		got := runLine(t, nil, []string{"KAFKA_PROPERTIES=" + properties}, "config", "check")
-		name, _, _ := strings.Cut(properties, "=")
-		if got.status != exitUsage || got.stdout != "" || strings.Count(got.stderr, "\n") != 1 || !strings.Contains(got.stderr, name) {
+	for properties, why := range map[string]string{
+		"no.such.property=1":      "librdkafka does not take no.such.property: ",
+		"fetch.max.bytes=many":    "librdkafka does not take fetch.max.bytes: ",
+		"enable.auto.commit=true": "enable.auto.commit is not to be set: ",
+	} {
+		got := runLine(t, nil, []string{"KAFKA_PROPERTIES=client.rack=r," + properties}, "config", "check")
+		if got.status != exitUsage || got.stdout != "" || strings.Count(got.stderr, "\n") != 1 ||
+			!strings.HasPrefix(got.stderr, "ws-single: KAFKA_PROPERTIES (environment): "+why) {
 			t.Errorf("%s: %+v", properties, got)
 		}
+	}
+	// A setting of its own is named, too.
+	pem := filepath.Join(t.TempDir(), "ca.pem")
+	if err := os.WriteFile(pem, []byte("no certificate"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	got := runLine(t, nil, []string{"KAFKA_SECURITY_PROTOCOL=ssl"}, "config", "check", "--kafka-ssl-ca-location="+pem)
+	if got.status != exitUsage || !strings.HasPrefix(got.stderr, "ws-single: KAFKA_SSL_CA_LOCATION="+pem+" (--kafka-ssl-ca-location): librdkafka does not take it: ") {
+		t.Errorf("no certificate: %+v", got)
 	}
 }
 
@@ -188,6 +205,13 @@ func TestHelp(t *testing.T) {
 		}
 		text += "\n$ ws-single " + c.name + " --help\n" + got.stdout
 	}
+	settings := runLine(t, nil, nil, "config", "--help")
+	for _, args := range [][]string{{"config", "-h"}, {"config", "--addr=:1", "--help"}, {"help", "config"}} {
+		if got := runLine(t, nil, nil, args...); got != settings || got.status != exitOK || got.stderr != "" {
+			t.Errorf("%v: %+v", args, got)
+		}
+	}
+	text += "\n$ ws-single config --help\n" + settings.stdout
 	golden(t, "help.golden", text)
 }
 

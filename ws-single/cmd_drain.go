@@ -83,9 +83,9 @@ func waitDrained(ctx context.Context, admin *adminClient, stdout io.Writer, time
 		select {
 		case <-ctx.Done():
 			if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-				return fmt.Errorf("drain: not done within %s%s", timeout, leftNote(left))
+				return fmt.Errorf("drain: not done within %s, the server drains on%s", timeout, leftNote(left))
 			}
-			return fmt.Errorf("drain: stopped waiting, the server drains on: %w", ctx.Err())
+			return fmt.Errorf("drain: stopped waiting, the server drains on%s", leftNote(left))
 		case <-ticker.C:
 		}
 	}

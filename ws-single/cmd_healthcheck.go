@@ -90,7 +90,9 @@ func (a *adminClient) do(ctx context.Context, method, path string) ([]byte, erro
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return nil, fmt.Errorf("nothing listens on %s: is the server running, and with this WS_ADMIN_ADDR? (%w)", a.addr, syscall.ECONNREFUSED)
 	case errors.Is(err, context.DeadlineExceeded):
-		return nil, fmt.Errorf("no answer from %s%s in time: %w", a.addr, path, context.DeadlineExceeded)
+		return nil, fmt.Errorf("no answer from %s%s in time", a.addr, path)
+	case errors.Is(err, context.Canceled):
+		return nil, fmt.Errorf("stopped while waiting for an answer from %s%s", a.addr, path)
 	case err != nil:
 		return nil, fmt.Errorf("ask %s%s: %w", a.addr, path, err)
 	}

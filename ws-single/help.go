@@ -59,6 +59,10 @@ Exit status
 	return err
 }
 
+const settingsNote = `
+It reads the settings as the server does, so give it the same: see ` + version.Name + ` help.
+`
+
 // ownFlags are the flags a command has besides the settings.
 var ownFlags = map[string]string{
 	"healthcheck": `
@@ -68,10 +72,24 @@ var ownFlags = map[string]string{
 	"drain": `
   --timeout=VALUE  how long to wait until it is gone; default: WS_DRAIN_TIMEOUT
                    and 10s more
+
+Its exit status is 1 when no server listens there, as when it waited in vain.
 `,
 	"version": `
   --json           show it as JSON, and this host's name for WS_MEASURED_ON
 `,
+}
+
+// writeConfigHelp is the help of the word that needs another one.
+func writeConfigHelp(w io.Writer) error {
+	text := version.Name + " config: what to do with the settings\n\nCommands\n"
+	for _, c := range commands() {
+		if strings.HasPrefix(c.name, "config ") {
+			text += fmt.Sprintf("  %-14s %s\n", c.name, c.summary)
+		}
+	}
+	_, err := io.WriteString(w, text+settingsNote)
+	return err
 }
 
 func writeCommandHelp(w io.Writer, c command) error {
@@ -79,9 +97,7 @@ func writeCommandHelp(w io.Writer, c command) error {
 	if flags != "" {
 		flags = "\nFlags" + flags
 	}
-	settings := fmt.Sprintf(`
-It reads the settings as the server does, so give it the same: see %s help.
-`, version.Name)
+	settings := settingsNote
 	if c.name == "version" {
 		settings = ""
 	}

@@ -111,6 +111,9 @@ func serve(ctx context.Context, cfg *config.Config, log *slog.Logger, _ io.Write
 		Drain: s.startDrain, Rebalance: s.rebalance,
 		Open: cfg.AdminOpen(), Token: string(cfg.AdminToken),
 	})
+	for _, w := range cfg.Warnings {
+		log.Warn("configuration", "warning", w)
+	}
 	log.Info("listening", "public", public.Addr().String(), "admin", inside.Addr().String(),
 		"kafka", cfg.Kafka.Brokers, "version", build.Version, "max_connections", cfg.MaxConnections)
 	return s.run(ctx, inside)
@@ -131,10 +134,11 @@ func oneThread(log *slog.Logger) error {
 	return nil
 }
 
-// kafkaError says where KAFKA_PROPERTIES was set, if that is what is wrong.
+// kafkaError says where the setting was set that is wrong, if that is known.
 func kafkaError(cfg *config.Config, err error) error {
-	if why, ok := strings.CutPrefix(err.Error(), "KAFKA_PROPERTIES: "); ok {
-		return cfg.Wrong("KAFKA_PROPERTIES", "%s", why)
+	setting, why, ok := strings.Cut(err.Error(), ": ")
+	if ok && strings.HasPrefix(setting, "KAFKA_") {
+		return cfg.Wrong(setting, "%s", why)
 	}
 	return usageError(err.Error())
 }

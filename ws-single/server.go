@@ -103,22 +103,14 @@ func served(setting string, err error) error {
 func (s *server) watch(ctx context.Context) {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
-	began := time.Now()
-	for paused, ready := false, false; ; {
+	standing := readyLog{log: s.log, at: time.Now()}
+	for paused := false; ; {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
 		}
-		if err := s.NotReady(); (err == nil) != ready {
-			ready = err == nil
-			if ready {
-				l := s.loop.Snapshot()
-				s.log.Info("ready", "after", time.Since(began).Round(time.Second), "history_records", l.HistoryRecords)
-			} else {
-				s.log.Warn("not ready", "reason", err)
-			}
-		}
+		standing.tell(s.NotReady(), s.loop.Snapshot().HistoryRecords)
 		// Reading the history at the start takes all the CPU there is: no reason
 		// to stop it.
 		if want := s.guard.Snapshot().PauseKafka && s.loop.Loaded(); want != paused {
@@ -127,6 +119,27 @@ func (s *server) watch(ctx context.Context) {
 			s.log.Warn("Kafka reading switched by the CPU guard", "paused", paused)
 		}
 	}
+}
+
+// readyLog logs each change between ready and not ready, once.
+type readyLog struct {
+	log   *slog.Logger
+	ready bool
+	at    time.Time // of the last change, or of the start
+}
+
+// tell takes what NotReady says. A server that is ready again tells how long it
+// was not, not how long it runs.
+func (l *readyLog) tell(notReady error, records int) {
+	if l.ready == (notReady == nil) {
+		return
+	}
+	if notReady == nil {
+		l.log.Info("ready", "after", time.Since(l.at).Round(time.Second), "history_records", records)
+	} else {
+		l.log.Warn("not ready", "reason", notReady)
+	}
+	l.ready, l.at = notReady == nil, time.Now()
 }
 
 // stuckAfter is how old the loop's snapshot may be before the loop counts as

@@ -2,6 +2,7 @@ package config
 
 import (
 	"errors"
+	"slices"
 	"strings"
 )
 
@@ -54,6 +55,12 @@ func explain(err error) (why, fix string) {
 	return err.Error(), ""
 }
 
+// IsHelp reports whether an argument asks for help.
+func IsHelp(arg string) bool {
+	name, _, _ := strings.Cut(arg, "=")
+	return slices.Contains([]string{"-h", "--h", "-help", "--help"}, name)
+}
+
 // A commandLine knows the flags there may be.
 type commandLine struct {
 	flags map[string]Value
@@ -78,14 +85,14 @@ func (l *commandLine) parse(args []string) ([]assignment, error) {
 				Fix: "write a command before all flags, a flag with --, and the value of a switch as --flag=false"}
 		}
 		name, text, found := strings.Cut(name, "=")
-		if name == "h" || name == "help" {
+		if IsHelp(arg) {
 			return nil, ErrHelp
 		}
 		v, known := l.flags[name]
 		switch {
 		case !known:
 			// Without the value: a misspelt flag may have a secret.
-			return nil, &Error{Setting: "--" + legible(name), Why: "there is no such flag", Fix: "the nearest is --" + suggest(name, l.names)}
+			return nil, &Error{Setting: "--" + legible(name), Why: "there is no such flag", Fix: suggestion("--", name, l.names, "--help lists those there are")}
 		case found:
 		case v.Form() == "":
 			text = "true"

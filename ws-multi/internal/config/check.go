@@ -56,9 +56,23 @@ func (c *Config) warn(format string, args ...any) {
 }
 
 func (c *Config) checkCores(h Host) {
-	if h.Cores > 0 && c.Shards > h.Cores {
-		c.warn("%s is more than the %d cores there are: shards that wait for a core make latency, not speed", c.cite("WS_SHARDS"), h.Cores)
+	there := h.realCores()
+	if there < 1 || c.Shards <= there {
+		return
 	}
+	const why = "shards that wait for a core make latency, not speed"
+	if c.sources["WS_SHARDS"] == defaultCores {
+		c.warn("GOMAXPROCS=%d makes %d shards, which is more than %s: %s", h.Cores, c.Shards, coresThere(there), why)
+		return
+	}
+	c.warn("%s is more than %s: %s", c.cite("WS_SHARDS"), coresThere(there), why)
+}
+
+func coresThere(n int) string {
+	if n == 1 {
+		return "the one core there is"
+	}
+	return fmt.Sprintf("the %d cores there are", n)
 }
 
 func (c *Config) checkHost(h Host) error {
@@ -66,10 +80,11 @@ func (c *Config) checkHost(h Host) error {
 	switch c.sources["WS_MAX_CONNECTIONS"] {
 	case defaultVersion:
 	case defaultFiles:
-		c.warn("%s in the place of VERSION's %d: raise the hard limit %s", c.cite("WS_MAX_CONNECTIONS"), h.MaxConnections, hardLimit(h.MaxConnections+ownFiles))
+		c.warn("the file limit of %d allows %d connections (WS_MAX_CONNECTIONS), and %d are the default: raise it %s",
+			h.OpenFiles, c.MaxConnections, h.MaxConnections, hardLimit(h.MaxConnections+ownFiles))
 	default:
 		if c.MaxConnections > room {
-			c.warn("%s is more than the %d that %d open files leave: raise the hard limit %s",
+			c.warn("%s is more than the %d connections that the file limit of %d allows: raise it %s",
 				c.cite("WS_MAX_CONNECTIONS"), max(room, 0), h.OpenFiles, hardLimit(c.MaxConnections+ownFiles))
 		}
 	}

@@ -12,8 +12,9 @@ import (
 // Config is the settings in force. Sizes are bytes, rates are a second, and 0
 // stands for a limit that is off.
 type Config struct {
-	// Cores is how many cores Go may use at once (GOMAXPROCS). It is the host's
-	// to say and no setting; the CPU percentages are of so many.
+	// Cores is how many cores Go can use at once: GOMAXPROCS, or the CPUs there
+	// are where that is more. It is the host's to say and no setting; the CPU
+	// percentages are of so many.
 	Cores int
 	// Shards is how many shard loops there are, at least 1.
 	Shards int

@@ -122,7 +122,8 @@ func TestResumeBytes(t *testing.T) {
 func TestSuggest(t *testing.T) {
 	known := []string{"WS_ADDR", "WS_ADMIN_ADDR", "WS_SHARDS", "KAFKA_BROKERS", "KAFKA_TOPICS"}
 	for slip, want := range map[string]string{
-		"WS_ADR": "WS_ADDR", "WS_ADRD": "WS_ADDR", "WS_ADMINADDR": "WS_ADMIN_ADDR", "WS_SHARD": "WS_SHARDS", "KAFKA_BROKER": "KAFKA_BROKERS", "KAFKA_TOPIC": "KAFKA_TOPICS", "": "WS_ADDR",
+		"WS_ADR": "WS_ADDR", "WS_ADRD": "WS_ADDR", "WS_ADMINADDR": "WS_ADMIN_ADDR", "WS_SHARD": "WS_SHARDS", "KAFKA_BROKER": "KAFKA_BROKERS", "KAFKA_TOPIC": "KAFKA_TOPICS",
+		"": "", "WS_PORT": "", "WS_X": "", "KAFKA_GROUP": "",
 	} {
 		if got := suggest(slip, known); got != want {
 			t.Errorf("%s: %s, want %s", slip, got, want)

@@ -22,6 +22,7 @@ type Host struct {
 	OpenFiles      int    // how many the process may have
 	Memory         int64  // the cgroup's limit in bytes; 0: none
 	Cores          int    // GOMAXPROCS
+	CPUs           int    // how many the process may run on; 0: as many as Cores
 	Fingerprint    string // as Fingerprint gives it
 	Warnings       []string
 }
@@ -46,8 +47,17 @@ func ThisHost(maxConnections int) Host {
 	// when all its threads are busy; rounded down, it is not.
 	_, err = maxprocs.Set()
 	note("the cgroup's CPU quota cannot be read, so all cores count", err)
-	h.Cores = runtime.GOMAXPROCS(0)
+	h.Cores, h.CPUs = runtime.GOMAXPROCS(0), runtime.NumCPU()
 	return h
+}
+
+// realCores is how many cores Go can use at once: whoever sets GOMAXPROCS may set
+// it to more than there are.
+func (h Host) realCores() int {
+	if h.CPUs > 0 {
+		return min(h.Cores, h.CPUs)
+	}
+	return h.Cores
 }
 
 // takeFiles returns the limit there is in the end, error or not.

@@ -3,6 +3,8 @@ package config
 import (
 	"regexp"
 	"runtime"
+	"strconv"
+	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -19,19 +21,28 @@ func TestThisHost(t *testing.T) {
 	if files.Cur != files.Max || h.OpenFiles < 1 || uint64(h.OpenFiles) > files.Max {
 		t.Errorf("%d files of %+v", h.OpenFiles, files)
 	}
-	if h.MaxConnections != 123 || h.Memory < 0 || h.Cores < 1 || h.Cores != runtime.GOMAXPROCS(0) || len(h.Warnings) > 0 {
+	if h.MaxConnections != 123 || h.Memory < 0 || h.Cores < 1 || h.CPUs != runtime.NumCPU() || h.Cores != runtime.GOMAXPROCS(0) || len(h.Warnings) > 0 {
 		t.Errorf("got %+v", h)
 	}
 }
 
-// A core given to Go is a shard by default.
+// A core given to Go is a shard by default; that it is one, a start warns of
+// where it is none.
 func TestShardsOfThisHost(t *testing.T) {
-	before := runtime.GOMAXPROCS(3)
+	there := runtime.NumCPU()
+	before := runtime.GOMAXPROCS(0)
 	defer runtime.GOMAXPROCS(before)
-	t.Setenv("GOMAXPROCS", "3") // which goes before a quota
-	c, err := Load(ThisHost(1), []string{"--memory-limit=off", "--measured-on=4us@" + Fingerprint()}, nil)
-	if err != nil || c.Shards != 3 || c.Cores != 3 || len(c.Warnings) > 0 {
-		t.Errorf("%+v, %v", c, err)
+	for _, given := range []int{1, there, there + 3} {
+		runtime.GOMAXPROCS(given)
+		t.Setenv("GOMAXPROCS", strconv.Itoa(given)) // which goes before a quota
+		c, err := Load(ThisHost(1), []string{"--memory-limit=off", "--measured-on=4us@" + Fingerprint()}, nil)
+		if err != nil || c.Shards != given || c.Cores != min(given, there) {
+			t.Errorf("GOMAXPROCS=%d of %d: %+v, %v", given, there, c, err)
+			continue
+		}
+		if warned := len(c.Warnings) == 1 && strings.HasPrefix(c.Warnings[0], "GOMAXPROCS="+strconv.Itoa(given)+" makes "); warned != (given > there) {
+			t.Errorf("GOMAXPROCS=%d of %d: %q", given, there, c.Warnings)
+		}
 	}
 }
 

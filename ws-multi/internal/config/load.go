@@ -13,7 +13,7 @@ import (
 // environ is os.Environ's, own are the flags that the command has besides. An
 // error is an [*Error] or [ErrHelp].
 func Load(host Host, args, environ []string, own ...Flag) (*Config, error) {
-	c := &Config{Cores: host.Cores, sources: map[string]Source{}}
+	c := &Config{Cores: host.realCores(), sources: map[string]Source{}}
 	c.Warnings = append(c.Warnings, host.Warnings...)
 	l := loader{settings: c.settings()}
 	flags, files, err := l.commandLine(args, own)
@@ -145,7 +145,7 @@ func (l *loader) knows(a assignment) (bool, error) {
 	if !strings.HasPrefix(a.name, "WS_") && !strings.HasPrefix(a.name, "KAFKA_") {
 		return false, nil
 	}
-	wrong := &Error{Setting: a.name, Source: a.source, Why: "there is no such setting", Fix: "the nearest is " + suggest(a.name, names)}
+	wrong := &Error{Setting: a.name, Source: a.source, Why: "there is no such setting", Fix: suggestion("", a.name, names, version.Name+" help lists those there are")}
 	if serviceLink.MatchString(a.name) || strings.HasSuffix(a.name, "_PORT") && strings.Contains(a.text, "://") {
 		wrong.Why = "it is no setting, but what Kubernetes injects for a Service of that name"
 		wrong.Fix = "set enableServiceLinks: false in the Pod"

@@ -246,11 +246,12 @@ func TestParseFlags(t *testing.T) {
 		t.Errorf("%v, json %v, wait %v", err, asJSON, wait)
 	}
 	for arg, want := range map[string]string{
-		"--addr=:1":     "--addr: there is no such flag; the nearest is --json",
+		"--addr=:1":     "--addr: there is no such flag; --help lists those there are",
 		"--wait=-1s":    "--wait=-1s: out of range; write a time from 0s to 1m",
 		"--wait":        "--wait: it has no value; write --wait=TIME",
 		"--json=yes":    "--json=yes: neither true nor false; write one of them",
-		"--j=hunter2":   "--j: there is no such flag; the nearest is --json",
+		"--jso=hunter2": "--jso: there is no such flag; the nearest is --json",
+		"--j=hunter2":   "--j: there is no such flag; --help lists those there are",
 		"\n":            `"\n": it is not expected here; write a command before all flags, a flag with --, and the value of a switch as --flag=false`,
 		"--wait=\x1b[1": `--wait="\x1b[1": not a time; write it like 500ms, 25s or 5m`,
 	} {
@@ -283,7 +284,8 @@ func TestDefaultsFollowTheHost(t *testing.T) {
 	if err != nil || c.MemoryLimit != 0 || c.MaxConnections != 0 {
 		t.Errorf("off: %+v, %v", c, err)
 	}
-	h.Cores = 5000
+	// There are no more shards by default than can be set.
+	h.Cores, h.CPUs = 5000, 5000
 	if c, err = Load(h, nil, nil); err != nil || c.Shards != 1024 {
 		t.Errorf("5000 cores: %d shards, %v", c.Shards, err)
 	}

@@ -14,7 +14,7 @@ var renew = flag.Bool("update", false, "write what users see anew: testdata and 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // fourCores is a host that gives no reason for a warning.
-var fourCores = Host{MaxConnections: 50000, OpenFiles: 60000, Cores: 4, Fingerprint: "amd64/4/6.8/some-cpu"}
+var fourCores = Host{MaxConnections: 50000, OpenFiles: 60000, Cores: 4, CPUs: 4, Fingerprint: "amd64/4/6.8/some-cpu"}
 
 func mustLoad(t *testing.T, environ []string, args ...string) *Config {
 	t.Helper()

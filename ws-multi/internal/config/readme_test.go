@@ -78,3 +78,20 @@ func TestFold(t *testing.T) {
 		}
 	}
 }
+
+// The README's rule: empty may be a list whose default is none, and nothing else.
+func TestWhatMayBeEmpty(t *testing.T) {
+	for _, s := range new(Config).settings() {
+		_, err := Load(fourCores, nil, []string{s.Name + "="})
+		if may := s.Form() == "LIST" && s.usual() == "none"; may != (err == nil) {
+			t.Errorf("%s: %v", s.Name, err)
+		}
+	}
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(strings.Join(strings.Fields(string(readme)), " "), "Empty may be a list whose default is none, and nothing else.") {
+		t.Error("the README has another rule")
+	}
+}

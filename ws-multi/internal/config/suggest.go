@@ -2,13 +2,28 @@ package config
 
 import "slices"
 
+// suggestion is what to do about a name that is none: write the near one, with
+// prefix, or where none is near, what otherwise says.
+func suggestion(prefix, text string, known []string, otherwise string) string {
+	if near := suggest(text, known); near != "" {
+		return "the nearest is " + prefix + near
+	}
+	return otherwise
+}
+
 // suggest is the one of known, in its order, that is the fewest slips of the
-// keyboard away from text: a byte too many, too few, wrong, or two swapped.
+// keyboard away from text: a byte too many, too few, wrong, or two swapped. It is
+// "" when even that would take more than a slip in three bytes: then another name
+// was meant, and one that only looks most alike misleads.
 func suggest(text string, known []string) string {
 	if len(known) == 0 {
 		return ""
 	}
-	return slices.MinFunc(known, func(a, b string) int { return slips(text, a) - slips(text, b) })
+	near := slices.MinFunc(known, func(a, b string) int { return slips(text, a) - slips(text, b) })
+	if slips(text, near) > max(1, len(text)/3) {
+		return ""
+	}
+	return near
 }
 
 // slips is the optimal string alignment distance.

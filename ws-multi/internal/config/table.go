@@ -213,12 +213,12 @@ func connectionsOfHost(h Host) (string, Source, error) {
 	case room < 1:
 		return "", "", &Error{Setting: "WS_MAX_CONNECTIONS", Source: defaultFiles,
 			Why: fmt.Sprintf("of %d open files the server needs %d itself, and none is left for a connection", h.OpenFiles, ownFiles),
-			Fix: "raise the hard limit " + hardLimit(h.MaxConnections+ownFiles)}
+			Fix: "raise the file limit " + hardLimit(h.MaxConnections+ownFiles)}
 	}
 	return strconv.Itoa(room), defaultFiles, nil
 }
 
-func hardLimit(files int) string { return fmt.Sprintf("to %d (ulimit -Hn, LimitNOFILE=)", files) }
+func hardLimit(files int) string { return fmt.Sprintf("to %d (LimitNOFILE=, ulimit -n)", files) }
 
 func memoryOfHost(h Host) (string, Source, error) {
 	if h.Memory <= 0 {

@@ -77,6 +77,10 @@ func (p *paragraph) take(t *testing.T, text string) {
 			p.host.OpenFiles = int(n)
 		case "memory":
 			p.host.Memory = n
+		case "cores":
+			p.host.Cores = int(n)
+		case "cpus":
+			p.host.CPUs = int(n)
 		default:
 			t.Fatalf("no %s of a host", what)
 		}

@@ -13,7 +13,7 @@ type total struct{ shard.Snapshot }
 // event shows no increase at that event, and an alert on it would miss the first.
 func newTotal() *total {
 	t := new(total)
-	t.ClosedByCode = map[wire.CloseCode]uint64{socket.Abnormal: 0}
+	t.ClosedByCode = map[wire.CloseCode]uint64{socket.NoStatus: 0, socket.Abnormal: 0}
 	for _, code := range wire.CloseCodes() {
 		t.ClosedByCode[code] = 0
 	}

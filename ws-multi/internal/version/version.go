@@ -32,8 +32,8 @@ type Info struct {
 	Architecture   string `json:"architecture" yaml:"architecture"`
 	Status         string `json:"status" yaml:"status"`
 	OptimizedFor   string `json:"optimized_for" yaml:"optimized_for"`
-	MaxConnections int    `json:"max_connections" yaml:"max_connections"`
-	CPUCores       int    `json:"cpu_cores" yaml:"cpu_cores"`
+	MaxConnections int    `json:"max_connections" yaml:"max_connections"` // that it is made for, and the default of WS_MAX_CONNECTIONS
+	CPUCores       int    `json:"cpu_cores" yaml:"cpu_cores"`             // on so many; not those of the host
 
 	// The build.
 	Commit   string `json:"commit" yaml:"-"` // "unknown" where nothing told it; -dirty behind it: with changes
@@ -108,6 +108,15 @@ func recordedCommit(build *debug.BuildInfo, recorded bool) string {
 	return settings["vcs.revision"]
 }
 
+// measure is what the variant is made for, wherever it runs: nothing of this host.
+func (i Info) measure() string {
+	cores := "cores"
+	if i.CPUCores == 1 {
+		cores = "core"
+	}
+	return fmt.Sprintf("%d connections on %d %s", i.MaxConnections, i.CPUCores, cores)
+}
+
 // WriteText writes i for people.
 func (i Info) WriteText(w io.Writer) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
@@ -115,8 +124,7 @@ func (i Info) WriteText(w io.Writer) error {
 	for _, row := range [][2]any{
 		{"architecture", i.Architecture},
 		{"optimized for", i.OptimizedFor},
-		{"connections", fmt.Sprintf("up to %d", i.MaxConnections)},
-		{"cores", i.CPUCores},
+		{"made for", i.measure()},
 		{"commit", i.Commit},
 		{"built", i.Go + " for " + i.Platform},
 	} {

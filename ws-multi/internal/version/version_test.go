@@ -38,12 +38,16 @@ func TestInfo(t *testing.T) {
 	const lines = `ws-multi v1.2.3, candidate
   architecture   many
   optimized for  tests
-  connections    up to 500
-  cores          2
+  made for       500 connections on 2 cores
   commit         abc
   built          go1 for linux/x
 `
 	if err := i.WriteText(&shown); err != nil || shown.String() != lines {
+		t.Errorf("%s, %v", shown.String(), err)
+	}
+	i.CPUCores = 1
+	shown.Reset()
+	if err := i.WriteText(&shown); err != nil || !strings.Contains(shown.String(), " 500 connections on 1 core\n") {
 		t.Errorf("%s, %v", shown.String(), err)
 	}
 }

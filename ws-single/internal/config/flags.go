@@ -51,7 +51,7 @@ func flagError(flags *flag.FlagSet, err error) error {
 		}
 		var known []string
 		flags.VisitAll(func(f *flag.Flag) { known = append(known, f.Name) })
-		return errorf("--"+shown(name), "", "no such flag; the nearest is --%s", nearest(name, known))
+		return errorf("--"+shown(name), "", "%s", unknown("flag", "--", name, known, "--help shows all"))
 	}
 	if name, ok := strings.CutPrefix(message, "flag needs an argument: -"); ok {
 		return errorf("--"+name, "", "has no value: write --%s=VALUE", name)

@@ -150,7 +150,7 @@ func (l *loader) checkName(name, value string, source Source) error {
 	for _, s := range l.settings {
 		known = append(known, s.Name)
 	}
-	return errorf(name, source, "no such setting; the nearest is %s", nearest(name, known))
+	return errorf(name, source, "%s", unknown("setting", "", name, known, "ws-single help shows all"))
 }
 
 // injected knows the names of Kubernetes' service links

@@ -140,12 +140,18 @@ func FuzzOrigin(f *testing.F) {
 }
 
 func TestNearest(t *testing.T) {
-	known := []string{"WS_ADDR", "WS_ADMIN_ADDR", "KAFKA_BROKERS", "KAFKA_TOPICS"}
+	known := []string{"WS_ADDR", "WS_ADMIN_ADDR", "KAFKA_BROKERS", "KAFKA_TOPICS", "addr", "config"}
 	for name, want := range map[string]string{
-		"WS_ADR": "WS_ADDR", "WS_ADMINADDR": "WS_ADMIN_ADDR", "KAFKA_BROKER": "KAFKA_BROKERS", "KAFKA_TOPIC": "KAFKA_TOPICS", "": "WS_ADDR",
+		"WS_ADR": "WS_ADDR", "WS_ADMINADDR": "WS_ADMIN_ADDR", "KAFKA_BROKER": "KAFKA_BROKERS", "KAFKA_TOPIC": "KAFKA_TOPICS",
+		"WS_ADDRESS": "WS_ADDR", "adr": "addr", "confg": "config",
+		// What is no slip of any is left alone.
+		"": "", "a": "", "nope": "", "bogus": "", "json": "", "WS_PORT": "", "WS_X": "", "KAFKA_GROUP": "",
 	} {
 		if got := nearest(name, known); got != want {
 			t.Errorf("nearest to %s is %s, want %s", name, got, want)
 		}
+	}
+	if got := nearest("addr", nil); got != "" {
+		t.Errorf("nearest of none is %s", got)
 	}
 }

@@ -69,3 +69,24 @@ func TestSingleEnv(t *testing.T) {
 		}
 	}
 }
+
+// What the README says of empty values is what Load takes.
+func TestReadmeOnEmptyValues(t *testing.T) {
+	content, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(content), "Only a list that has no default may be empty.") {
+		t.Error("the README does not say which may be empty")
+	}
+	lists := map[string]bool{
+		"WS_ALLOWED_ORIGINS": true, "WS_TRUSTED_PROXIES": true, "WS_CONFLATE_EVENTS": true, "KAFKA_PROPERTIES": true,
+		"KAFKA_BROKERS": true, "KAFKA_TOPICS": true,
+	}
+	for _, s := range Settings() {
+		_, err := testHost.loadEnv([]string{s.Name + "="})
+		if taken, said := err == nil, lists[s.Name] && s.defaultText() == "none"; taken != said {
+			t.Errorf("%s=: taken %v, the README says %v (%v)", s.Name, taken, said, err)
+		}
+	}
+}

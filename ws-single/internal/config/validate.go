@@ -21,16 +21,16 @@ func (c *Config) derive(h Host) error {
 	switch {
 	case c.sources["WS_MAX_CONNECTIONS"] != fromDefault:
 		if c.MaxConnections > room {
-			c.warn("%s is beyond the file limit: %d open files, less %d for the server itself, leave %d; raise the hard limit (ulimit -Hn, LimitNOFILE=)",
-				c.show("WS_MAX_CONNECTIONS"), h.FileLimit, reservedFiles, max(room, 0))
+			c.warn("%s is beyond the file limit: %d open files, less %d for the server itself, leave %d; raise the limit to %d (LimitNOFILE=, ulimit -n)",
+				c.show("WS_MAX_CONNECTIONS"), h.FileLimit, reservedFiles, max(room, 0), c.MaxConnections+reservedFiles)
 		}
 	case room < 1:
-		return errorf("WS_MAX_CONNECTIONS", fromFileLimit, "%d open files, less %d for the server itself, leave no connection: raise the hard limit (ulimit -Hn, LimitNOFILE=) to %d",
+		return errorf("WS_MAX_CONNECTIONS", fromFileLimit, "%d open files, less %d for the server itself, leave no connection: raise the limit to %d (LimitNOFILE=, ulimit -n)",
 			h.FileLimit, reservedFiles, h.MaxConnections+reservedFiles)
 	case room < h.MaxConnections:
 		c.MaxConnections, c.sources["WS_MAX_CONNECTIONS"] = room, fromFileLimit
-		c.warn("%s instead of %d: raise the hard limit (ulimit -Hn, LimitNOFILE=) to %d",
-			c.show("WS_MAX_CONNECTIONS"), h.MaxConnections, h.MaxConnections+reservedFiles)
+		c.warn("WS_MAX_CONNECTIONS is %d by default and only %d here, because %d files may be open: for all of them raise that limit to %d (LimitNOFILE=, ulimit -n)",
+			h.MaxConnections, room, h.FileLimit, h.MaxConnections+reservedFiles)
 	default:
 		c.MaxConnections, c.sources["WS_MAX_CONNECTIONS"] = h.MaxConnections, fromVersion
 	}

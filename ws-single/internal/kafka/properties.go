@@ -109,12 +109,31 @@ func checkProperties(cfg Config) error {
 			// Without the code, which only says "invalid argument".
 			err = errors.New(strings.TrimSpace(kerr.String()))
 		}
-		return fmt.Errorf("librdkafka refuses the KAFKA_* settings: %w (its names and values: https://github.com/confluentinc/librdkafka/blob/v2.11.1/CONFIGURATION.md)", err)
+		return fmt.Errorf("%s: %w (its names and values: https://github.com/confluentinc/librdkafka/blob/v2.11.1/CONFIGURATION.md)", culprit(cfg, err.Error()), err)
 	}
 	if err := client.Close(); err != nil {
 		return fmt.Errorf("close librdkafka's trial client: %w", err)
 	}
 	return nil
+}
+
+// culprit is the setting that librdkafka complains of, as far as the complaint
+// names a property, and what is said of it.
+func culprit(cfg Config, complaint string) string {
+	for _, name := range slices.Sorted(maps.Keys(cfg.Properties)) {
+		if strings.Contains(complaint, strconv.Quote(name)) {
+			return "KAFKA_PROPERTIES: librdkafka does not take " + name
+		}
+	}
+	for _, name := range []string{
+		"security.protocol", "sasl.mechanism", "sasl.username", "sasl.password",
+		"ssl.ca.location", "ssl.certificate.location", "ssl.key.location", "ssl.key.password",
+	} {
+		if strings.Contains(complaint, name) {
+			return "KAFKA_" + strings.ToUpper(strings.ReplaceAll(name, ".", "_")) + ": librdkafka does not take it"
+		}
+	}
+	return "librdkafka refuses the KAFKA_* settings"
 }
 
 // refused says why a property must not be set, and what to do instead. "": it may.

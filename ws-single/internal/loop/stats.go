@@ -17,7 +17,7 @@ type Snapshot struct {
 	Behind      int
 	Counters
 
-	ClosedByCode map[wire.CloseCode]uint64
+	ClosedByCode map[wire.CloseCode]uint64 // every code that can be counted, from the start
 	Commands     map[CommandResult]uint64
 
 	Latency Histogram // record's timestamp to the kernel's taking it, seconds
@@ -81,21 +81,28 @@ type stats struct {
 
 func newStats() stats {
 	return stats{
-		byCode:  make(map[wire.CloseCode]uint64),
+		byCode:  noCloses(),
 		results: make(map[CommandResult]uint64),
 		latency: newHistogram(metric.DeliveryLatency.Buckets),
 		turn:    newHistogram(metric.LoopTurn.Buckets),
 	}
 }
 
-// closed counts a close. A client may choose any code: what no constant names
-// is counted as no code, so that it cannot make series.
-func (s *stats) closed(code wire.CloseCode) {
-	known := code == socket.Abnormal || code == socket.NoStatus
-	for _, k := range wire.CloseCodes() {
-		known = known || k == code
+// noCloses is a count of 0 for each code. A rate over a series that appears with
+// its first close does not see that close
+// (prometheus.io/docs/practices/instrumentation, avoid missing metrics).
+func noCloses() map[wire.CloseCode]uint64 {
+	counts := map[wire.CloseCode]uint64{socket.NoStatus: 0, socket.Abnormal: 0}
+	for _, code := range wire.CloseCodes() {
+		counts[code] = 0
 	}
-	if !known {
+	return counts
+}
+
+// closed counts a close. A client may choose any code: one that has no count is
+// counted as no code, so that it cannot make series.
+func (s *stats) closed(code wire.CloseCode) {
+	if _, counted := s.byCode[code]; !counted {
 		code = socket.NoStatus
 	}
 	s.byCode[code]++

@@ -28,9 +28,9 @@ type Info struct {
 	Architecture   string `yaml:"architecture"   json:"architecture"`
 	Status         string `yaml:"status"         json:"status"` // development, candidate, production or standby
 	OptimizedFor   string `yaml:"optimized_for"  json:"optimized_for"`
-	MaxConnections int    `yaml:"max_connections" json:"max_connections"`
-	CPUCores       int    `yaml:"cpu_cores"      json:"cpu_cores"`
-	Commit         string `yaml:"-"              json:"commit"` // "unknown" where nobody told; ends with -dirty for a changed tree
+	MaxConnections int    `yaml:"max_connections" json:"max_connections"` // what it is made for; the default of WS_MAX_CONNECTIONS
+	CPUCores       int    `yaml:"cpu_cores"      json:"cpu_cores"`        // what it is made for, whatever the host has
+	Commit         string `yaml:"-"              json:"commit"`           // "unknown" where nobody told; ends with -dirty for a changed tree
 	Go             string `yaml:"-"              json:"go"`
 	Platform       string `yaml:"-"              json:"platform"`
 }
@@ -103,14 +103,17 @@ func commitOf(build *debug.BuildInfo, ok bool) string {
 
 // WriteText writes the info for people.
 func (i Info) WriteText(w io.Writer) error {
+	cores := "one core"
+	if i.CPUCores > 1 {
+		cores = fmt.Sprintf("%d cores", i.CPUCores)
+	}
 	_, err := fmt.Fprintf(w, `%s %s
   architecture     %s
   status           %s
   optimized for    %s
-  max connections  %d
-  cpu cores        %d
+  made for         %d connections on %s
   commit           %s
   built with       %s for %s
-`, i.Name, i.Version, i.Architecture, i.Status, i.OptimizedFor, i.MaxConnections, i.CPUCores, i.Commit, i.Go, i.Platform)
+`, i.Name, i.Version, i.Architecture, i.Status, i.OptimizedFor, i.MaxConnections, cores, i.Commit, i.Go, i.Platform)
 	return err
 }

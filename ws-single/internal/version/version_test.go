@@ -29,7 +29,13 @@ func TestParse(t *testing.T) {
 		t.Errorf("the build's part: %+v", i)
 	}
 	var text bytes.Buffer
-	if err := i.WriteText(&text); err != nil || !strings.HasPrefix(text.String(), "ws-single v1.0.0\n") {
+	if err := i.WriteText(&text); err != nil || !strings.HasPrefix(text.String(), "ws-single v1.0.0\n") ||
+		!strings.Contains(text.String(), "\n  made for         12000 connections on one core\n") {
+		t.Errorf("text %q, %v", text.String(), err)
+	}
+	i.CPUCores = 8
+	text.Reset()
+	if err := i.WriteText(&text); err != nil || !strings.Contains(text.String(), " on 8 cores\n") {
 		t.Errorf("text %q, %v", text.String(), err)
 	}
 }
