@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/adred-codev/ws_poc/scripts/internal/broker"
@@ -30,7 +29,7 @@ const fitExample = `  scripts/bench fit                      # measures a grid o
 const (
 	gridConnections = 12_000
 	gridRounds      = 3
-	gridShardRounds = 6 // of one shard against two, which differ by little
+	gridShardRounds = 5 // of one shard against two, which differ by little
 	gridSlice       = 2 * time.Second
 	gridRest        = 20 * time.Second
 )
@@ -134,8 +133,8 @@ func (o *options) newestModel() (*model.Model, error) {
 	return m, err
 }
 
-// runGrid measures what a model is fitted to: loads of each kind at three sizes, connections that rest, and two shards
-// where there are any. All on one broker, so that it is young only once.
+// runGrid measures what a model is fitted to: loads of each kind at three sizes, as many connections that rest, and two shards
+// where there are any. It takes about twelve minutes. All on one broker, so that it is young only once.
 func runGrid(ctx context.Context, o *options, given, args []string, stdout, stderr io.Writer) (int, error) {
 	if len(given) == 0 {
 		there, err := variantNames()
@@ -187,8 +186,8 @@ func gridOf(o *options, asked contest) ([]scenario.Scenario, error) {
 		most = o.connections
 	}
 	var all []scenario.Scenario
-	for _, n := range []int{most / 12, most / 3, most} {
-		s := gridScenario(max(n, 1))
+	for _, n := range gridSteps(most) {
+		s := gridScenario(n)
 		if o.rounds > 0 {
 			s.Rounds = o.rounds
 		}
@@ -201,8 +200,8 @@ func gridOf(o *options, asked contest) ([]scenario.Scenario, error) {
 	if err != nil {
 		return nil, err
 	}
-	idle.Limits, idle.Connections, idle.Steps = nil, most, []int{max(most/3, 1), most}
-	idle.Title = fmt.Sprintf("%d and %d idle clients", idle.Steps[0], most)
+	idle.Limits, idle.Connections, idle.Steps = nil, most, gridSteps(most)
+	idle.Title = fmt.Sprintf("up to %d idle clients", most)
 	idle.Rest = scenario.Duration(gridRest)
 	if o.slice > 0 {
 		idle.Rest = scenario.Duration(max(min(10*o.slice, gridRest), time.Second))
@@ -217,8 +216,8 @@ func gridOf(o *options, asked contest) ([]scenario.Scenario, error) {
 		two.Name, two.Rounds, two.Servers = "grid-shards", gridShardRounds, []string{scenario.Multi + "@shards=1", scenario.Multi + "@shards=2"}
 		two.Title += ", on one shard and on two"
 		two.About = "What a second shard costs the model: a wake-up for each batch, a walk through all records, and what is in proportion to the rest. Loads that differ in " +
-			"records tell them apart. On a machine with two cores the second shard has its core in common with the load; CPU time counts all the same."
-		two.Lanes = slices.DeleteFunc(two.Lanes, func(l scenario.Lane) bool { return !strings.HasSuffix(l.Name, "-fast") })
+			"records tell them apart, also when one of them is left out: two have many records for what else they take. On a machine with two cores the second shard has its core in common with the load; CPU time counts all the same."
+		two.Lanes = slices.DeleteFunc(two.Lanes, func(l scenario.Lane) bool { return !slices.Contains(gridShardLanes, l.Name) })
 		if o.rounds > 0 {
 			two.Rounds = o.rounds
 		}
@@ -234,6 +233,12 @@ func gridOf(o *options, asked contest) ([]scenario.Scenario, error) {
 	}
 	return all, nil
 }
+
+// gridShardLanes are the loads on two shards.
+var gridShardLanes = []string{"all-fast", "hundred-fast", "one-slow", "one-fast"}
+
+// gridSteps are the grid's numbers of connections, each but once.
+func gridSteps(most int) []int { return slices.Compact([]int{max(most/12, 1), max(most/3, 1), most}) }
 
 // rungs are messages a second that a client gets: those of the map's loads, and one below.
 var rungs = []float64{0.05, 0.2, 1, 5, 20}
@@ -291,91 +296,4 @@ func readAll(files []string) ([]*result.Result, error) {
 		all = append(all, r)
 	}
 	return all, nil
-}
-
-// printModel says what was fitted and what it is worth.
-func printModel(out io.Writer, m *model.Model) {
-	fmt.Fprintf(out, "\ncosts on %s, where the floor's send takes %.3g us; of %d results\n", m.Host.CPU, m.Floor, len(m.Sources))
-	if len(m.Others) > 0 {
-		fmt.Fprintf(out, "those of commit %.10s are too few: also of %s\n", m.Commit, strings.Join(m.Others, ", "))
-	}
-	fmt.Fprintln(out)
-	w := tabwriter.NewWriter(out, 0, 8, 2, ' ', tabwriter.AlignRight)
-	row := func(name string, of func(v *model.Variant) string) {
-		cells := []string{name}
-		for i := range m.Variants {
-			cells = append(cells, of(&m.Variants[i]))
-		}
-		fmt.Fprintln(w, strings.Join(cells, "\t")+"\t")
-	}
-	cost := func(of func(model.Costs) float64) func(v *model.Variant) string {
-		return func(v *model.Variant) string { return digits(of(v.Costs)) }
-	}
-	memory := func(of func(*model.Memory) float64) func(v *model.Variant) string {
-		return func(v *model.Variant) string {
-			if v.Memory == nil {
-				return "not measured"
-			}
-			return model.Size(of(v.Memory))
-		}
-	}
-	row("", func(v *model.Variant) string { return v.Name })
-	row("us a send", cost(func(c model.Costs) float64 { return c.Send }))
-	row("us a message of it", cost(func(c model.Costs) float64 { return c.Message }))
-	row("us a record", cost(func(c model.Costs) float64 { return c.Record }))
-	row("us a wake-up, each shard", cost(func(c model.Costs) float64 { return c.Wake }))
-	row("us/s an idle connection", cost(func(c model.Costs) float64 { return c.Idle }))
-	row("us/s a process", cost(func(c model.Costs) float64 { return c.Base }))
-	row("us a record, each shard but one", func(v *model.Variant) string {
-		if v.Doubling == nil || !v.Doubling.Walk {
-			return "not measured"
-		}
-		return digits(v.Costs.Walk)
-	})
-	row("twice the shards, besides", func(v *model.Variant) string {
-		if v.Doubling == nil {
-			return "not measured"
-		}
-		return digits(v.Doubling.Ratio) + " x"
-	})
-	row("memory of a process", memory(func(m *model.Memory) float64 { return m.Base }))
-	row("a connection", memory(func(m *model.Memory) float64 { return m.Connection }))
-	row("the kernel's, its end", memory(func(m *model.Memory) float64 { return m.Kernel }))
-	_ = w.Flush() // a terminal that is gone needs no table
-	fmt.Fprintln(out)
-	for _, v := range m.Variants {
-		if d := v.Doubling; d != nil {
-			fmt.Fprintf(out, "%s: %s\n", v.Name, doublingInWords(d))
-		}
-	}
-	for _, v := range m.Variants {
-		fmt.Fprintf(out, "%s: each of %d loads predicted by a fit to the others: off by %.0f%% (median), %.0f%% (largest)\n", v.Name, v.Error.Loads, 100*v.Error.Median, 100*v.Error.Max)
-	}
-	fmt.Fprintln(out)
-	w = tabwriter.NewWriter(out, 0, 8, 2, ' ', 0)
-	fmt.Fprintln(w, "measured load\tcores' worth\tfitted\tpredicted by the others\toff by")
-	for _, v := range m.Variants {
-		for _, p := range v.Points {
-			held, off := "", ""
-			if share, tried := p.Error(); tried {
-				held, off = fmt.Sprintf("%.3f", *p.HeldOut/1e6), fmt.Sprintf("%+.0f%%", 100*share)
-			}
-			fmt.Fprintf(w, "%s\t%.3f\t%.3f\t%s\t%s\n", p.Describe(), p.CPU/1e6, p.Fitted/1e6, held, off)
-		}
-	}
-	_ = w.Flush()
-}
-
-// doublingInWords says what twice the shards come to, of how many loads, and what that is worth.
-func doublingInWords(d *model.Doubling) string {
-	words := fmt.Sprintf("twice the shards take %s times the CPU time, ", digits(d.Ratio))
-	if d.Loads == 1 {
-		words += "of 1 load: nothing says how far that is off for another"
-	} else {
-		words += fmt.Sprintf("of %d loads, %s to %s", d.Loads, digits(d.Low), digits(d.High))
-	}
-	if d.Ratio < 1 {
-		words += "; predictions take 1"
-	}
-	return words
 }

@@ -9,10 +9,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
-
-	"golang.org/x/text/language"
-	"golang.org/x/text/message"
 
 	"github.com/adred-codev/ws_poc/scripts/internal/model"
 	"github.com/adred-codev/ws_poc/scripts/internal/scenario"
@@ -29,6 +25,7 @@ const wrapping = 116
 type ask struct {
 	connections int
 	rate        float64
+	records     float64
 	channels    int
 	fanOut      float64
 	bytes       int
@@ -36,6 +33,7 @@ type ask struct {
 	memory      float64
 	files       int
 	network     float64
+	spare       int
 	variants    []string
 }
 
@@ -43,12 +41,14 @@ func planCommand(args []string, stdout io.Writer) (int, error) {
 	var o options
 	var a ask
 	f := newFlags("plan", "plan --connections N --rate R (--channels C | --fan-out F) [options]", planExample, stdout)
-	f.IntVar(&a.connections, "connections", 0, "`number` of clients")
-	f.Float64Var(&a.rate, "rate", 0, "messages a second that each client gets: a `number`")
-	f.IntVar(&a.channels, "channels", 0, "`number` of channels, which the clients share out evenly, one each")
+	f.Var((*wholeNumber)(&a.connections), "connections", "`number` of clients, 1000000 or 1e6")
+	f.Float64Var(&a.rate, "rate", 0, "messages a second that each client gets, a `number`: the mean of the clients in the busiest second, not of the day")
+	f.Var((*wholeNumber)(&a.channels), "channels", "`number` of channels, which the clients share out evenly, one each")
 	f.Float64Var(&a.fanOut, "fan-out", 0, "`number` of clients that a record reaches, instead of --channels")
+	f.Float64Var(&a.records, "records", 0, "`number` of records a second in the log, those that no client wants too: they cost reading and memory of each instance (default: what the clients want)")
+	f.IntVar(&a.spare, "spare", 1, "`number` of machines that may be lost while the others hold the load")
 	f.IntVar(&a.bytes, "bytes", 220, "`size` of a message as a client gets it")
-	f.IntVar(&a.cores, "cores", 4, "cores of a machine: a `number`")
+	f.IntVar(&a.cores, "cores", 4, "`number` of a machine's cores")
 	memory := f.String("memory", "8GiB", "memory of a machine: a `size`")
 	network := f.String("network", "10Gbit", "what a machine's network carries a second, such as `10Gbit`")
 	f.IntVar(&a.files, "files", 0, "`limit` of open files of a process (default: as many as it takes)")
@@ -115,6 +115,14 @@ func (a *ask) check() error {
 	if a.bytes <= wrapping || a.bytes > 1<<20 {
 		wrong("--bytes is %d: allowed are %d to %d; a message has %d around a record's value", a.bytes, wrapping+1, 1<<20, wrapping)
 	}
+	if len(errs) == 0 {
+		if wanted := a.demand(0).Records; a.records != 0 && !(a.records >= wanted*(1-1e-9) && a.records <= most) {
+			wrong("--records is %v: it is all records of the log, and clients want %s a second of them: say as many or more, up to %.0f", a.records, model.Short(wanted), most)
+		}
+	}
+	if a.spare < 0 || a.spare > 1000 {
+		wrong("--spare is %d: allowed are 0 to 1000", a.spare)
+	}
 	if a.cores < 1 || a.cores > 1024 {
 		wrong("--cores is %d: allowed are 1 to 1024", a.cores)
 	}
@@ -131,13 +139,27 @@ func (a *ask) check() error {
 	return errors.Join(errs...)
 }
 
-// load is what is asked for. Without a fan-out the clients hold a channel each.
-func (a *ask) load() model.Load {
+// demand is what is asked for, of so many records; 0: those that somebody wants. Without a fan-out the clients hold a channel each.
+func (a *ask) demand(records float64) model.Demand {
 	fanOut := a.fanOut
 	if fanOut == 0 {
 		fanOut = float64(a.connections) / float64(a.channels)
 	}
-	return model.LoadOf(float64(a.connections), a.rate, fanOut, float64(a.bytes-wrapping))
+	return model.DemandOf(float64(a.connections), a.rate, fanOut, float64(a.bytes-wrapping), records)
+}
+
+// wholeNumber is a flag's number without a fraction, which may be written as 1e6.
+type wholeNumber int
+
+func (w *wholeNumber) String() string { return strconv.Itoa(int(*w)) }
+
+func (w *wholeNumber) Set(text string) error {
+	v, err := strconv.ParseFloat(text, 64)
+	if err != nil || v != math.Trunc(v) || math.Abs(v) > 1e15 {
+		return errors.New("write a whole number, such as 1000000 or 1e6")
+	}
+	*w = wholeNumber(v)
+	return nil
 }
 
 var sizePattern = regexp.MustCompile(`^([0-9.]+) ?([KMGT])(iB|B)?$`)
@@ -173,130 +195,4 @@ func parseBits(text string) (float64, error) {
 		v *= 1000
 	}
 	return v * 1e6, nil
-}
-
-// printPlan says how many instances of each variant it takes, and what breaks first. The exit code is 1 where none holds it.
-func printPlan(out io.Writer, m *model.Model, a ask) int {
-	p := message.NewPrinter(language.English)
-	l, site := a.load(), model.Site{Cores: a.cores, Memory: a.memory, Files: a.files, Network: a.network}
-	p.Fprintf(out, "%d connections with %s messages/s each: %s messages/s out of %s records/s, each for %s connections; %d bytes a message\n",
-		a.connections, model.Short(a.rate), model.Short(l.Deliveries()), model.Short(l.Records), model.Short(l.FanOut), a.bytes)
-	p.Fprintf(out, "on machines of %d cores, %s and %s Gbit/s\n", a.cores, model.Size(a.memory), model.Short(a.network/1e9))
-	fmt.Fprintf(out, "by costs that were fitted %s to measurements on %s, where a bare send takes %.3g us; another machine has others\n",
-		m.Fitted.Format(time.DateOnly), m.Host.CPU, m.Floor)
-	var options []*model.Option
-	for i := range m.Variants {
-		v := &m.Variants[i]
-		if len(a.variants) > 0 && !slices.Contains(a.variants, v.Name) {
-			continue
-		}
-		fmt.Fprintln(out)
-		o, err := v.Plan(l, site)
-		if err != nil {
-			fmt.Fprintf(out, "%s: %v\n", v.Name, err)
-			continue
-		}
-		options = append(options, o)
-		printOption(out, p, v, o, site)
-	}
-	fmt.Fprintln(out)
-	sorted := model.Cheaper(options)
-	switch len(sorted) {
-	case 0:
-		fmt.Fprintln(out, "nothing holds this load")
-		return exitWorse
-	case 1:
-		fmt.Fprintf(out, "recommended: %s\n", inWords(p, sorted[0]))
-	default:
-		first, second := sorted[0], sorted[1]
-		if m.TooClose(first, second) {
-			fmt.Fprintf(out, "too close to tell by CPU time, which the model has off by up to %.0f%% (median): %s, or %s; the second takes %s\n",
-				100*m.Doubt(), inWords(p, first), inWords(p, second), difference(first, second))
-		} else {
-			fmt.Fprintf(out, "recommended: %s; the other, %s, takes %s\n", inWords(p, first), second.Variant, difference(first, second))
-		}
-		if slices.ContainsFunc(sorted, func(o *model.Option) bool { return o.Variant == scenario.Multi && o.Instances > 1 }) {
-			fmt.Fprintln(out, "bench map may say another: there it is one instance of ws-multi with as many cores as it needs, here several where these are fewer cores in all")
-		}
-	}
-	return exitHolds
-}
-
-func inWords(p *message.Printer, o *model.Option) string {
-	return p.Sprintf("%s, %s of %s on %s", o.Variant, counted(p, o.Instances, "instance"), counted(p, o.Cores, "core"), counted(p, o.Machines, "machine"))
-}
-
-func counted(p *message.Printer, n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return p.Sprintf("%d %ss", n, what)
-}
-
-// difference is what the second takes more than the first, or less.
-func difference(first, second *model.Option) string {
-	more := func(a, b float64, what string) string {
-		switch share := b/a - 1; {
-		case math.Abs(share) < 0.005:
-			return "as much " + what
-		case share > 0:
-			return fmt.Sprintf("%.0f%% more %s", 100*share, what)
-		default:
-			return fmt.Sprintf("%.0f%% less %s", -100*share, what)
-		}
-	}
-	parts := []string{more(first.CPU, second.CPU, "CPU time")}
-	if first.HasMemory && second.HasMemory {
-		parts = append(parts, more(first.Memory(), second.Memory(), "memory"))
-	}
-	parts = append(parts, more(first.Kafka, second.Kafka, "out of Kafka"))
-	return strings.Join(parts, ", ")
-}
-
-func printOption(out io.Writer, p *message.Printer, v *model.Variant, o *model.Option, site model.Site) {
-	fmt.Fprintf(out, "%s\n", inWords(p, o))
-	line := func(name, format string, args ...any) {
-		fmt.Fprintf(out, "  %-14s %s\n", name, p.Sprintf(format, args...))
-	}
-	n := float64(o.Instances)
-	line("an instance", "%d connections, %s messages/s, and all %s records/s", int(math.Ceil(o.Load.Connections)), model.Short(o.Load.Deliveries()), model.Short(o.Load.Records))
-	line("CPU", "%s cores' worth in all, %s an instance", digits(o.CPU), digits(o.CPU/n))
-	if o.HasMemory {
-		line("memory", "%s of the process and %s of the kernel an instance, of it %s of history; %s in all", model.Size(o.Process), model.Size(o.Kernel), model.Size(o.History), model.Size(o.Memory()))
-		line("", "at rest, after a collection; send buffers of slow clients come on top. Without a WS_MEMORY_LIMIT Go's heap may have %s more an instance, for which there must be room", model.Size(o.Growth))
-	} else {
-		line("memory", "not measured: run idle, then fit again")
-	}
-	line("open files", "%d of each process: set its limit above that", o.Files)
-	line("out of Kafka", "%s/s to each instance, which reads the whole log; %s/s in all", model.Size(o.Kafka/n), model.Size(o.Kafka))
-	line("to clients", "%s Gbit/s in all, %s of the fullest machine", digits(o.Network/1e9), digits(o.MachineNetwork()/1e9))
-	if o.Last > 0.001 {
-		line("the last one", "of an instance's %s clients of a record has it %s after the first", model.Short(o.Load.FanOut), time.Duration(o.Last*float64(time.Second)).Round(time.Millisecond))
-	}
-	if ports := int(math.Ceil(o.Load.Connections / model.PortsOfProxy)); ports > 1 {
-		line("ports", "one proxy address reaches %d connections of an address and port: %d ports or source addresses an instance", model.PortsOfProxy, ports)
-	}
-	holds, first, next := v.Holds(o, site)
-	now := o.Strains[0]
-	words := fmt.Sprintf("%s, now at %.0f%% of what it may be: %s", now.Name, 100*now.Share, now.Words)
-	if now.Name != first.Name {
-		words = fmt.Sprintf("%s when there are more clients; now nearest to its end is %s", first.Name, words)
-	}
-	line("breaks first", "%s", words)
-	if next.Name != "" {
-		line("and next", "%s, at %.0f%% when %s is at its end", next.Name, 100*next.Share, first.Name)
-	}
-	line("room", "an instance holds up to %s connections that get as much", model.Short(holds))
-	for i, what := range o.Projection {
-		name := "PROJECTION"
-		if i > 0 {
-			name = ""
-		}
-		line(name, "%s", what)
-	}
-	how := "within what was measured: "
-	if len(o.Projection) > 0 {
-		how = "known only of what was measured: "
-	}
-	line("error", "%s%s", how, fmt.Sprintf("of %d loads each predicted by a fit to the others CPU was off by %.0f%% (median), %.0f%% (largest)", v.Error.Loads, 100*v.Error.Median, 100*v.Error.Max))
 }

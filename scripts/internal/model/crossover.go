@@ -85,8 +85,10 @@ func cellOf(single, multi *Variant, c Cell, bytes float64) Cell {
 	l := LoadOf(c.Connections, c.Rate, fanOut, bytes)
 	// Memory is told, and bounds nothing: as much as it takes.
 	site := Site{Cores: c.Cores, Memory: math.MaxFloat64}
-	if o, err := single.fewest(l, 1, site); err == nil && o.Instances <= c.Cores {
-		c.Single = o
+	for n := 1; n <= c.Cores && c.Single == nil; n++ {
+		if o := single.Assess(l, n, 1, site); o.Fits() {
+			c.Single = o
+		}
 	}
 	for cores := 1; cores <= c.Cores && c.Multi == nil; cores++ {
 		if o := multi.Assess(l, 1, cores, site); o.Fits() {

@@ -1,7 +1,6 @@
 package model
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -107,7 +106,8 @@ func fit(used []*result.Result, now time.Time) (*Model, []Left, error) {
 		if err != nil {
 			return nil, left, fmt.Errorf("fit a model: %w", err)
 		}
-		v.Memory = fitMemory(name, memory)
+		readings := slices.DeleteFunc(slices.Clone(memory), func(p memoryPoint) bool { return p.variant != name })
+		v.Memory, v.Error.Memory = fitMemory(readings), memoryOff(readings)
 		m.Variants = append(m.Variants, *v)
 	}
 	if len(m.Variants) == 0 {
@@ -122,36 +122,17 @@ var fetches = []float64{0, 0.00025, 0.0005, 0.001, 0.002, 0.004}
 // fitVariant finds the costs, and what they are worth: each load is predicted by a model that was fitted to the others.
 func fitVariant(name string, all []Point) (*Variant, error) {
 	v := &Variant{Name: name, Points: all}
-	if n := len(groups(onOne(all))); n < fewest {
+	if n := len(byLoad(onOne(all))); n < fewest {
 		return nil, fmt.Errorf("%w: of %s there are %d, and %d are needed. Measure more: bench fit does, or run broadcast, fanout-100, pending and idle",
 			ErrTooFew, name, n, fewest)
 	}
 	v.costs(all)
 	v.Range = rangeOf(all, v.Fetch)
-	for _, group := range groups(all) {
-		without := &Variant{Name: name}
-		without.costs(slices.DeleteFunc(slices.Clone(all), func(p Point) bool { return p.Load.alike(group.Load) }))
-		for i := range v.Points {
-			// Of several shards nothing is predicted by a fit that has no other load on several.
-			if p := &v.Points[i]; p.Load.alike(group.Load) && (p.Shards == 1 || without.Doubling != nil) {
-				held := without.cpu(p.Load, p.Shards)
-				p.HeldOut = &held
-			}
-		}
-	}
-	var tried []Point
-	var wrong []float64
 	for i := range v.Points {
 		p := &v.Points[i]
 		p.Fitted = v.cpu(p.Load, p.Shards)
-		if off, ok := p.Error(); ok {
-			tried, wrong = append(tried, *p), append(wrong, math.Abs(off))
-		}
 	}
-	if len(wrong) > 0 {
-		slices.Sort(wrong)
-		v.Error = Error{Loads: len(groups(tried)), Median: stat.Quantile(0.5, stat.Empirical, wrong, nil), Max: wrong[len(wrong)-1]}
-	}
+	v.holdOut()
 	return v, nil
 }
 
@@ -163,26 +144,6 @@ func (v *Variant) costs(all []Point) {
 
 func onOne(all []Point) []Point {
 	return slices.DeleteFunc(slices.Clone(all), func(p Point) bool { return p.Shards > 1 })
-}
-
-// Error is how much larger a prediction is that knows nothing of the point, as a share of what was measured, and whether
-// there is one.
-func (p Point) Error() (off float64, tried bool) {
-	if p.HeldOut == nil || p.CPU == 0 {
-		return 0, false
-	}
-	return *p.HeldOut/p.CPU - 1, true
-}
-
-// groups is one point of each load.
-func groups(all []Point) []Point {
-	var one []Point
-	for _, p := range all {
-		if !slices.ContainsFunc(one, func(o Point) bool { return o.Load.alike(p.Load) }) {
-			one = append(one, p)
-		}
-	}
-	return one
 }
 
 // solve finds the costs, none below 0, for which the sum of squared relative errors is least, and the time of a fetch.
@@ -276,37 +237,6 @@ func normal(gram [features][features]float64, right [features]float64, in []int)
 		}
 	}
 	return Costs{all[sends], all[messages], all[records], all[wakes], all[idle], all[base], all[walks]}, true
-}
-
-// fitMemory is the line through each run's readings: means of their slopes, and of what is left at no connections. It is nil
-// where no run has readings of two numbers of connections.
-func fitMemory(name string, all []memoryPoint) *Memory {
-	runs := map[int][]memoryPoint{}
-	for _, p := range all {
-		if p.variant == name {
-			runs[p.run] = append(runs[p.run], p)
-		}
-	}
-	var sum Memory
-	n := 0.0
-	for _, run := range runs {
-		slices.SortFunc(run, func(a, b memoryPoint) int { return cmp.Compare(a.connections, b.connections) })
-		first, last := run[0], run[len(run)-1]
-		clients := last.connections - first.connections
-		if clients <= 0 {
-			continue
-		}
-		n++
-		slope := (last.process - first.process) / clients
-		sum.Connection += max(slope, 0)
-		sum.Kernel += max((last.kernel-first.kernel)/clients/2, 0) // of both ends, half
-		sum.Base += max(first.process-slope*first.connections, 0)
-		sum.Most = max(sum.Most, last.connections)
-	}
-	if n == 0 {
-		return nil
-	}
-	return &Memory{Base: sum.Base / n, Connection: sum.Connection / n, Kernel: sum.Kernel / n, Most: sum.Most}
 }
 
 // rangeOf is what was measured, where what comes within fetch seconds goes out together.

@@ -122,18 +122,6 @@ func TestFitOfOtherCommits(t *testing.T) {
 	}
 }
 
-// Memory is a mean of the runs that have a slope, and none is no memory of 0 bytes.
-func TestFitMemory(t *testing.T) {
-	flat := []memoryPoint{{scenario.Single, 1000, 5e6, 1e6, 1}, {scenario.Single, 1000, 6e6, 1e6, 1}}
-	steep := []memoryPoint{{scenario.Single, 1000, 5e6, 1e6, 2}, {scenario.Single, 2000, 9e6, 7e6, 2}}
-	if m := fitMemory(scenario.Single, flat); m != nil {
-		t.Errorf("without a slope %+v", m)
-	}
-	if m := fitMemory(scenario.Single, slices.Concat(flat, steep)); m == nil || m.Connection != 4000 || m.Kernel != 3000 || m.Base != 1e6 {
-		t.Errorf("of one run with a slope %+v", m)
-	}
-}
-
 // Records that nobody gets have no fan-out to be within.
 func TestRangeOfNobody(t *testing.T) {
 	r := rangeOf([]Point{{Shards: 1, Load: Load{100, 10, 0, 1, 50}}, {Shards: 1, Load: Load{100, 10, 20, 1, 104}}}, 0)

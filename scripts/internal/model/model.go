@@ -13,7 +13,7 @@ import (
 )
 
 // SchemaID is what a model's $schema says. Its number goes up when an older one's file cannot be read any more.
-const SchemaID = "https://github.com/adred-codev/ws_poc/scripts/internal/model/v2"
+const SchemaID = "https://github.com/adred-codev/ws_poc/scripts/internal/model/v3"
 
 // Model is what was fitted to results of one machine.
 type Model struct {
@@ -59,14 +59,6 @@ type Doubling struct {
 	Walk  bool    `json:"walk"`  // the loads differ enough to tell a walk's cost
 }
 
-// Memory is that of an instance whose clients rest.
-type Memory struct {
-	Base       float64 `json:"base"`       // bytes of the process without clients
-	Connection float64 `json:"connection"` // bytes of the process a connection
-	Kernel     float64 `json:"kernel"`     // bytes of the kernel a connection, the server's end: half of what both ends take
-	Most       float64 `json:"most"`       // connections at which it was read
-}
-
 // Range is what was measured.
 type Range struct {
 	MinConnections float64 `json:"min_connections"`
@@ -79,13 +71,6 @@ type Range struct {
 	MaxShards      int     `json:"max_shards"`
 	MaxCPU         float64 `json:"max_cpu"` // of a core, each shard's
 	Bytes          float64 `json:"bytes"`   // of a record's value
-}
-
-// Error is how far predictions were off of loads that they were not fitted to: each load was left out once.
-type Error struct {
-	Loads  int     `json:"loads"`  // that were left out, one after the other
-	Median float64 `json:"median"` // of the relative errors, without their sign
-	Max    float64 `json:"max"`    // the largest
 }
 
 func (c Costs) of(x [features]float64) float64 {
@@ -133,7 +118,42 @@ func Read(path string) (*Model, error) {
 	case len(m.Variants) == 0:
 		return nil, fmt.Errorf("read model %s: it has no variants: fit it anew (bench fit)", path)
 	}
+	for i := range m.Variants {
+		if why := m.Variants[i].nonsense(); why != "" {
+			return nil, fmt.Errorf("read model %s: %s: fit it anew (bench fit)", path, why)
+		}
+	}
 	return m, nil
+}
+
+// nonsense says why a variant's figures cannot be those of a fit, "" when they can.
+func (v *Variant) nonsense() string {
+	c := v.Costs
+	each := []float64{c.Send, c.Message, c.Record, c.Wake, c.Idle, c.Base, c.Walk}
+	wrong := []float64{v.Error.Median, v.Error.Max}
+	for _, off := range []*Off{v.Error.Shards, v.Error.Memory} {
+		if off != nil {
+			wrong = append(wrong, off.Median, off.Max)
+		}
+	}
+	if b := v.Error.Beyond; b != nil {
+		wrong = append(wrong, b.Median, b.Max)
+	}
+	switch {
+	case v.Name == "":
+		return "it has a variant without a name"
+	case slices.Min(each) < 0:
+		return "a cost of " + v.Name + " is below 0"
+	case slices.Max(each) == 0:
+		return "all costs of " + v.Name + " are 0"
+	case v.Fetch < 0:
+		return "a fetch of " + v.Name + " takes less than no time"
+	case slices.Min(wrong) < 0:
+		return "an error of " + v.Name + " is below 0"
+	case v.Memory != nil && (min(v.Memory.Base, v.Memory.Connection, v.Memory.Kernel) < 0 || v.Memory.of(1) == 0):
+		return "the memory of " + v.Name + " is nothing, or less"
+	}
+	return ""
 }
 
 // ErrNone says that there is no model yet.

@@ -1,8 +1,11 @@
 package model
 
 import (
+	"cmp"
 	"fmt"
+	"math"
 	"slices"
+	"sort"
 
 	"github.com/adred-codev/ws_poc/scripts/internal/scenario"
 )
@@ -14,122 +17,152 @@ const mostInstances = 1 << 20
 type Impossible struct {
 	Variant string
 	Strain  Strain // what does not shrink with the number of instances
+	Advice  string // what helps
 }
 
 func (e *Impossible) Error() string {
-	return fmt.Sprintf("no number of instances of %s holds it: of each, %s is at %.0f%% of what it may be (%s), and each reads every record whoever shares the clients. Fewer records a second help, or topics of their own",
-		e.Variant, e.Strain.Name, 100*e.Strain.Share, e.Strain.Words)
+	return fmt.Sprintf("no number of instances of %s holds it: of each, %s is at %.0f%% of what it may be (%s). %s",
+		e.Variant, e.Strain.Name, 100*e.Strain.Share, e.Strain.Words, e.Advice)
 }
 
-// Plan is the fewest cores of a variant that hold a load: an instance of ws-single has one, one of ws-multi as many as a
-// machine has, or fewer where that is enough. Its error is an [*Impossible].
-func (v *Variant) Plan(total Load, site Site) (*Option, error) {
+// Plan is the fewest machines of a variant that hold a load, and on them the fewest cores: an instance of ws-single has one, one
+// of ws-multi as many as a machine has, or fewer where that is enough. Of what the model cannot tell apart it takes the fewest
+// instances, each of which reads the log and keeps a history. Its error is an [*Impossible].
+func (v *Variant) Plan(total Demand, site Site) (*Option, error) {
 	most := 1
 	if v.Name == scenario.Multi {
 		most = max(site.Cores, 1)
 	}
-	var best *Option
-	var impossible error
+	var all []candidate
 	for cores := 1; cores <= most; cores++ {
-		o, err := v.fewest(total, cores, site)
-		if err != nil {
-			impossible = err
-			continue
-		}
-		if best == nil || o.Machines < best.Machines || o.Machines == best.Machines && (o.Instances*o.Cores < best.Instances*best.Cores ||
-			o.Instances*o.Cores == best.Instances*best.Cores && o.Instances < best.Instances) {
-			best = o
+		for each := 1; each <= max(site.Cores/cores, 1); each++ {
+			if p, ok := v.fewest(total, cores, each, site); ok {
+				all = append(all, v.candidate(total, p))
+			}
 		}
 	}
-	if best == nil {
-		return nil, impossible
+	if len(all) == 0 {
+		return nil, v.impossible(total, most, site)
 	}
-	return best, nil
+	best := slices.MinFunc(all, candidate.compare)
+	o := v.assess(total, best.place, site)
+	fewer, ok := v.fewer(total, all, best, o, site)
+	if !ok {
+		return o, nil
+	}
+	other := v.assess(total, fewer.place, site)
+	if fewer.machines == best.machines {
+		o, other = other, o
+	}
+	o.Or = other
+	return o, nil
 }
 
-// fewest is the least number of instances that fits: the more there are, the less each has to do.
-func (v *Variant) fewest(total Load, cores int, site Site) (*Option, error) {
-	fits := func(n int) bool { return v.Assess(total, n, cores, site).Fits() }
-	high := 1
-	for !fits(high) {
-		if high *= 2; high > mostInstances {
-			o := v.Assess(total, mostInstances, cores, site)
-			return nil, &Impossible{v.Name, o.Strains[0]}
-		}
-	}
-	low := high / 2 // does not fit, or is 0
-	for high-low > 1 {
-		if middle := (low + high) / 2; fits(middle) {
-			high = middle
-		} else {
-			low = middle
-		}
-	}
-	return v.Assess(total, high, cores, site), nil
+// candidate is a place that holds a load, and what places are compared by.
+type candidate struct {
+	place
+	machines    int
+	cpu, memory float64
 }
 
-// Holds is how many connections of a load's kind one instance holds until something is at its end, and what that is. The
-// records a second stay as they are, and those that each client gets.
+func (v *Variant) candidate(total Demand, p place) candidate {
+	n := v.need(total, p.instances, p)
+	return candidate{p, p.machines(), float64(p.instances) * n.cores, float64(p.instances) * (n.process + n.kernel)}
+}
+
+// compare puts fewer machines first, then fewer cores, then less CPU time, then less memory.
+func (c candidate) compare(d candidate) int {
+	return cmp.Or(cmp.Compare(c.machines, d.machines), cmp.Compare(c.instances*c.cores, d.instances*d.cores), cmp.Compare(c.cpu, d.cpu), cmp.Compare(c.memory, d.memory))
+}
+
+// fewer is the place with the fewest instances, if they are fewer than the best one's, of those that the model cannot tell
+// from it: by CPU time, and by their machines.
+func (v *Variant) fewer(total Demand, all []candidate, best candidate, o *Option, site Site) (candidate, bool) {
+	atMost := v.off(o) + v.largest(max(best.cores, site.Cores))
+	slices.SortFunc(all, func(a, b candidate) int { return cmp.Or(cmp.Compare(a.instances, b.instances), a.compare(b)) })
+	for _, same := range []bool{true, false} { // machines that are as many are better than nearly
+		for _, c := range all {
+			if c.instances >= best.instances {
+				break
+			}
+			between := max(apart(c.cpu, best.cpu), apart(float64(c.machines), float64(best.machines)))
+			if same && c.machines != best.machines || between >= atMost {
+				continue
+			}
+			if between < v.off(o)+v.off(v.assess(total, c.place, site)) {
+				return c, true
+			}
+		}
+	}
+	return candidate{}, false
+}
+
+// apart is by how much the lesser of two is less, as a share of the other.
+func apart(a, b float64) float64 { return 1 - min(a, b)/max(a, b) }
+
+// fewest is the least number of instances of so many cores that fits, so many on a machine: the more there are, the less each
+// has to do. There are no more than clients, unless machines may be lost.
+func (v *Variant) fewest(total Demand, cores, each int, site Site) (place, bool) {
+	at := func(n int) place { return place{n, cores, each} }
+	low := max(each, site.Spare*each+1)
+	high := int(min(mostInstances, math.Ceil(total.Connections)))
+	if each == 1 {
+		high = max(high, low)
+	}
+	if low > high || !v.fits(total, at(high), site) {
+		return place{}, false
+	}
+	n := low + sort.Search(high-low, func(i int) bool { return v.fits(total, at(low+i), site) })
+	return at(n).even(), true
+}
+
+// impossible says what is at its end of the most instances on machines of their own, for the number of cores with which it is
+// least so.
+func (v *Variant) impossible(total Demand, most int, site Site) error {
+	n := max(int(min(mostInstances, math.Ceil(total.Connections))), site.Spare+1)
+	e := &Impossible{Variant: v.Name, Strain: Strain{Share: math.Inf(1)}}
+	var p place
+	for cores := 1; cores <= most; cores++ {
+		at := place{n, cores, 1}
+		if s := v.strains(total, at, site)[0]; s.Share < e.Strain.Share {
+			e.Strain, p = s, at
+		}
+	}
+	switch d := v.need(total, p.instances, p); {
+	case e.Strain.Name == OfCPU || e.Strain.Name == OfReading:
+		e.Advice = "Each reads every record, whoever shares the clients: fewer records a second help, or topics of their own"
+	case e.Strain.Name == OfMemory && d.history > (d.process+d.kernel)/2:
+		e.Advice = "Each keeps a history: a shorter one helps (WS_HISTORY_WINDOW, WS_HISTORY_BYTES), or machines with more memory"
+	case e.Strain.Name == OfMemory:
+		e.Advice = "Machines with more memory help"
+	case e.Strain.Name == OfFiles:
+		e.Advice = "A higher limit of open files helps"
+	default:
+		e.Advice = "Machines with a faster network help"
+	}
+	return e
+}
+
+// Holds is how many connections of a load's kind an option's instances hold together until something is at its end, what that
+// is, and what is nearest to its end then. The records a second stay as they are, and those that each client gets.
 func (v *Variant) Holds(o *Option, site Site) (connections float64, first, next Strain) {
-	at := func(factor float64) *Option {
-		l := o.Load
-		l.Connections, l.FanOut = l.Connections*factor, l.FanOut*factor
-		one := site
-		one.Network /= o.fullest() // an instance's part, where there are most
-		return v.Assess(l, 1, o.Cores, one)
-	}
+	p := place{o.Instances, o.Cores, o.Each}
+	fits := func(factor float64) bool { return v.fits(o.demand.times(factor), p, site) }
 	low, high := 0.0, 1.0
-	for at(high).Fits() && high < 1e6 {
+	for fits(high) && high < 1e6 {
 		low, high = high, 2*high
 	}
 	for range 60 {
-		if middle := (low + high) / 2; at(middle).Fits() {
+		if middle := (low + high) / 2; fits(middle) {
 			low = middle
 		} else {
 			high = middle
 		}
 	}
-	strains := at(high).Strains
+	strains := v.strains(o.demand.times(high), p, site)
 	first = strains[0]
 	if len(strains) > 1 {
 		next = strains[1]
 	}
-	return o.Load.Connections * low, first, next
-}
-
-// Doubt is how far apart CPU times of variants must be at least to say which is less, as a share: the larger of their models'
-// median errors.
-func (m *Model) Doubt() float64 {
-	doubt := 0.0
-	for _, v := range m.Variants {
-		doubt = max(doubt, v.Error.Median)
-	}
-	return doubt
-}
-
-// TooClose says that the model cannot tell which option is cheaper: their CPU times are nearer to each other than it is sure
-// of, and so are their machines, unless something else than CPU asks for them.
-func (m *Model) TooClose(a, b *Option) bool {
-	if 1-min(a.CPU, b.CPU)/max(a.CPU, b.CPU) >= m.Doubt() {
-		return false
-	}
-	return a.Machines == b.Machines || a.Strains[0].Name == OfCPU && b.Strains[0].Name == OfCPU
-}
-
-// Cheaper sorts options: fewer machines first, then fewer cores, then less CPU time, then less memory.
-func Cheaper(options []*Option) []*Option {
-	sorted := slices.Clone(options)
-	slices.SortStableFunc(sorted, func(a, b *Option) int {
-		for _, pair := range [][2]float64{
-			{float64(a.Machines), float64(b.Machines)}, {float64(a.Instances * a.Cores), float64(b.Instances * b.Cores)}, {a.CPU, b.CPU}, {a.Memory(), b.Memory()},
-		} {
-			if pair[0] < pair[1] {
-				return -1
-			} else if pair[0] > pair[1] {
-				return 1
-			}
-		}
-		return 0
-	})
-	return sorted
+	return o.Total.Connections * low, first, next
 }

@@ -19,6 +19,9 @@ func known() (single, multi *Variant) {
 		&Variant{Name: scenario.Multi, Costs: costs, Memory: memory, Range: wide}
 }
 
+// demand is of clients that hold a channel each, whose history is not counted.
+func demand(l Load) Demand { return Demand{Load: l, Reach: l.FanOut} }
+
 // What breaks first changes where the arithmetic says.
 func TestPlanFlips(t *testing.T) {
 	single, multi := known()
@@ -37,48 +40,49 @@ func TestPlanFlips(t *testing.T) {
 		site      Site
 		instances int
 		cores     int
+		machines  int
 		first     string
 	}{
-		{"a core is just enough", single, just, big, 1, 1, OfCPU},
-		{"a core is not", single, over, big, 2, 1, OfCPU},
-		{"one more core is", multi, over, big, 1, 2, OfCPU},
-		{"four cores are just enough", multi, LoadOf(119_900, 5, 119_900, 104), big, 1, 4, OfCPU},
-		{"four cores are not", multi, LoadOf(120_100, 5, 120_100, 104), big, 5, 1, OfCPU}, // five of a core are less than two of four
-		{"files before CPU", single, LoadOf(10_000, 5, 10_000, 104), with(func(s *Site) { s.Files = 10_600 }), 1, 1, OfFiles},
-		{"files are not enough", single, LoadOf(10_200, 5, 10_200, 104), with(func(s *Site) { s.Files = 10_600 }), 2, 1, OfFiles},
-		{"memory before CPU", single, LoadOf(10_000, 5, 10_000, 104), with(func(s *Site) { s.Memory = 4 * 240 << 20 }), 1, 1, OfMemory},
-		{"memory is not enough", single, LoadOf(12_500, 5, 12_500, 104), with(func(s *Site) { s.Memory = 4 * 240 << 20 }), 2, 1, OfMemory},
-		{"the network before CPU", single, LoadOf(10_000, 5, 10_000, 104), with(func(s *Site) { s.Network = 160e6 }), 1, 1, OfNetwork},
-		{"reading before CPU", multi, LoadOf(210_000, 1, 1.5, 104), big, 1, 3, OfReading},
+		{"a core is just enough", single, just, big, 1, 1, 1, OfCPU},
+		{"a core is not", single, over, big, 2, 1, 1, OfCPU},
+		{"one more core is", multi, over, big, 1, 2, 1, OfCPU},
+		{"four cores are just enough", multi, LoadOf(119_900, 5, 119_900, 104), big, 1, 4, 1, OfCPU},
+		{"four cores are not", multi, LoadOf(120_100, 5, 120_100, 104), big, 5, 1, 2, OfCPU}, // five of a core are less than two of four
+		{"files before CPU", single, LoadOf(10_000, 5, 10_000, 104), with(func(s *Site) { s.Files = 10_600 }), 1, 1, 1, OfFiles},
+		{"files are not enough", single, LoadOf(10_200, 5, 10_200, 104), with(func(s *Site) { s.Files = 10_600 }), 2, 1, 1, OfFiles},
+		{"memory before CPU", single, LoadOf(10_000, 5, 10_000, 104), with(func(s *Site) { s.Memory = 240 << 20 }), 1, 1, 1, OfMemory},
+		{"memory is not enough", single, LoadOf(12_500, 5, 12_500, 104), with(func(s *Site) { s.Memory = 240 << 20 }), 2, 1, 2, OfMemory},
+		{"the network before CPU", single, LoadOf(10_000, 5, 10_000, 104), with(func(s *Site) { s.Network = 160e6 }), 1, 1, 1, OfNetwork},
+		{"reading before CPU", multi, LoadOf(210_000, 1, 1.5, 104), big, 1, 3, 1, OfReading},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			o, err := tt.of.Plan(tt.load, tt.site)
+			o, err := tt.of.Plan(demand(tt.load), tt.site)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if o.Instances != tt.instances || o.Cores != tt.cores || o.Strains[0].Name != tt.first || !o.Fits() {
-				t.Errorf("%d instances of %d cores, first %+v, want %d of %d and %s", o.Instances, o.Cores, o.Strains, tt.instances, tt.cores, tt.first)
+			if o.Instances != tt.instances || o.Cores != tt.cores || o.Machines != tt.machines || o.Strains[0].Name != tt.first || !o.Fits() {
+				t.Errorf("%d instances of %d cores on %d machines, first %+v, want %d of %d on %d and %s", o.Instances, o.Cores, o.Machines, o.Strains, tt.instances, tt.cores, tt.machines, tt.first)
 			}
 			holds, first, _ := tt.of.Holds(o, tt.site)
-			if holds < o.Load.Connections*0.999 || first.Name == "" {
-				t.Errorf("an instance of %.0f connections holds %.0f until %+v", o.Load.Connections, holds, first)
+			if holds < o.Total.Connections*0.999 || first.Name == "" {
+				t.Errorf("%.0f connections are held up to %.0f until %+v", o.Total.Connections, holds, first)
 			}
 		})
 	}
 	// 5 us a record of 150,000 a second: whoever shares the clients, each instance reads all.
 	var impossible *Impossible
-	if _, err := single.Plan(LoadOf(151_000, 1, 1, 104), big); !errors.As(err, &impossible) || impossible.Strain.Name != OfCPU {
+	if _, err := single.Plan(demand(LoadOf(151_000, 1, 1, 104)), big); !errors.As(err, &impossible) || impossible.Strain.Name != OfCPU {
 		t.Errorf("single: %v", err)
 	}
-	if _, err := multi.Plan(LoadOf(151_000, 1, 1, 104), big); !errors.As(err, &impossible) || impossible.Strain.Name != OfReading {
+	if _, err := multi.Plan(demand(LoadOf(151_000, 1, 1, 104)), big); !errors.As(err, &impossible) || impossible.Strain.Name != OfReading {
 		t.Errorf("multi: %v", err)
 	}
 }
 
 func TestOptionFigures(t *testing.T) {
 	single, _ := known()
-	o, err := single.Plan(LoadOf(60_000, 5, 600, 104), Site{Cores: 4, Memory: 8 << 30, Network: 10e9})
+	o, err := single.Plan(demand(LoadOf(60_000, 5, 600, 104)), Site{Cores: 4, Memory: 8 << 30, Network: 10e9})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,7 +96,7 @@ func TestOptionFigures(t *testing.T) {
 	if o.Files != 20_000+spareFiles || math.Abs(o.Last-200*5e-6) > 1e-9 || o.Kernel != 20_000*4096 {
 		t.Errorf("%d files, the last after %g s, %g of the kernel", o.Files, o.Last, o.Kernel)
 	}
-	if len(o.Projection) != 1 || !strings.Contains(o.Projection[0], "3 instances") {
+	if len(o.Projection) != 1 || !strings.Contains(o.Projection[0], "3 instances on a machine") {
 		t.Errorf("projection: %q", o.Projection)
 	}
 	single.Range.MaxConnections, single.Range.Bytes = 10_000, 1000
@@ -111,12 +115,12 @@ func TestFullestMachine(t *testing.T) {
 		t.Fatalf("%d machines, %g of %g bit/s on the fullest", o.Machines, o.MachineNetwork(), o.Network)
 	}
 	i := slices.IndexFunc(o.Strains, func(s Strain) bool { return s.Name == OfNetwork })
-	if want := 0.6 * o.Network / (CPUShare * site.Network); math.Abs(o.Strains[i].Share-want) > 1e-9 {
+	if want := 0.6 * o.Network / (NetworkShare * site.Network); math.Abs(o.Strains[i].Share-want) > 1e-9 {
 		t.Errorf("the network is at %g, want %g", o.Strains[i].Share, want)
 	}
-	// What an instance holds is of that machine, too.
+	// What instances hold is of that machine, too.
 	holds, first, _ := single.Holds(o, site)
-	if want := 20_000 / o.Strains[i].Share; first.Name != OfNetwork || math.Abs(holds/want-1) > 1e-3 {
+	if want := 100_000 / o.Strains[i].Share; first.Name != OfNetwork || math.Abs(holds/want-1) > 1e-3 {
 		t.Errorf("it holds %g until %s, want %g", holds, first.Name, want)
 	}
 }
@@ -150,35 +154,14 @@ func TestProjections(t *testing.T) {
 		want  []string
 	}{
 		{"inside", inside, 1, nil},
-		{"sends one by one", Load{12_000, 10, 12_000, 1, 104}, 1, []string{"120k sends/s an instance, measured up to 60k", "planned 0.6 of a core, measured up to 0.33"}},
-		{"few clients", Load{300, 10, 300, 1, 104}, 1, []string{"300 connections an instance, measured from 1k"}},
+		{"sends one by one", Load{12_000, 10, 12_000, 1, 104}, 1, []string{"120k sends/s each (measured to 60k)", "planned 0.6 of a core (measured to 0.33)"}},
+		{"few clients", Load{300, 10, 300, 1, 104}, 1, []string{"300 connections each (measured from 1k)"}},
 		{"two shards, of this load", inside, 2, nil},
-		{"two shards, of another", Load{8000, 5, 8000, 1, 104}, 2, []string{"2 shards for this load, measured for others"}},
-		{"four shards", inside, 4, []string{"4 shards, measured up to 2"}},
+		{"two shards, of another", Load{8000, 5, 8000, 1, 104}, 2, []string{"2 shards for this load (measured for others)"}},
+		{"four shards", inside, 4, []string{"4 shards (measured to 2)"}},
 	} {
 		if got := multi.Assess(tt.load, 1, tt.cores, Site{Cores: 4}).Projection; !slices.Equal(got, tt.want) {
 			t.Errorf("%s: %q, want %q", tt.name, got, tt.want)
-		}
-	}
-}
-
-func TestTooClose(t *testing.T) {
-	m := &Model{Variants: []Variant{{Error: Error{Median: 0.02}}, {Error: Error{Median: 0.06}}}}
-	option := func(cpu float64, machines int, first string) *Option {
-		return &Option{CPU: cpu, Machines: machines, Strains: []Strain{{Name: first}}}
-	}
-	for _, tt := range []struct {
-		a, b *Option
-		want bool
-	}{
-		{option(1, 1, OfCPU), option(1.05, 1, OfCPU), true},
-		{option(1.05, 1, OfCPU), option(1, 1, OfCPU), true},
-		{option(1, 1, OfCPU), option(1.1, 1, OfCPU), false},
-		{option(1, 1, OfCPU), option(1.05, 2, OfCPU), true},
-		{option(1, 1, OfCPU), option(1.05, 2, OfMemory), false},
-	} {
-		if got := m.TooClose(tt.a, tt.b); got != tt.want {
-			t.Errorf("%+v and %+v: %v", tt.a, tt.b, got)
 		}
 	}
 }

@@ -24,15 +24,6 @@ type Point struct {
 	run int // points of one result belong together
 }
 
-// memoryPoint is a reading of memory.
-type memoryPoint struct {
-	variant     string
-	connections float64
-	process     float64 // bytes
-	kernel      float64 // bytes, of all sockets of the machine
-	run         int     // readings of one run and lane belong together
-}
-
 // spoils are the refusals after which a run's CPU times say nothing. Those of Unsettled are said of a lane, and only that one's
 // say nothing.
 var spoils = []string{result.Lossy, result.Foreigners, result.FloorMoved, result.NotConnected, result.NotPending, result.Incomplete, result.Unsettled}
@@ -217,22 +208,6 @@ func laneOf(r *result.Result, l *result.Lane) (scenario.Lane, bool) {
 		}
 	}
 	return scenario.Lane{}, false
-}
-
-// memoryPoints are the readings of a result's lanes. Lanes that share a process have the same ones.
-func memoryPoints(lanes []*result.Lane, run int) []memoryPoint {
-	var all []memoryPoint
-	seen := map[string]bool{}
-	for i, l := range lanes {
-		if len(l.Memory) < 2 || seen[l.Server] {
-			continue
-		}
-		seen[l.Server] = true
-		for _, m := range l.Memory {
-			all = append(all, memoryPoint{scenario.VariantOf(l.Server), float64(m.Connections), float64(m.RSS), float64(m.Sockets), run<<8 | i})
-		}
-	}
-	return all
 }
 
 // Describe says a point in words.
