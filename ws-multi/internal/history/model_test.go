@@ -256,6 +256,9 @@ func (s *shown) checkCursor(t *rapid.T, event int, n uint64) {
 	if got != want || !slices.Equal(ahead, wantAhead) {
 		t.Fatalf("event %d: %+v is %d %v, want %d %v", event, pos, got, ahead, want, wantAhead)
 	}
+	if v.Ahead(event, pos) != (want == Ahead) {
+		t.Fatalf("event %d: %+v is ahead: %v", event, pos, want != Ahead)
+	}
 	now := s.position(event, s.end)
 	bases, _ := s.bases(event)
 	for p := int32(-1); p < 5; p++ {

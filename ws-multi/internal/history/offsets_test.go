@@ -183,3 +183,32 @@ func TestPartitionsNotFoundYet(t *testing.T) {
 	many.At = append(many.At, 0)
 	judge(t, v, verdict{many, Lost})
 }
+
+// A command has room for thousands of partitions: no look walks through them all.
+func TestACursorOfThousandsOfPartitions(t *testing.T) {
+	v := testLog(1<<20, 1, 2).Publish(0)
+	many := at("one", make([]int64, 20_000)...)
+	if got, _ := v.Recoverable(0, many); got != Lost {
+		t.Errorf("is %d, want %d", got, Lost)
+	}
+	if n := testing.AllocsPerRun(10, func() { v.Recoverable(0, many) }); n > 0 {
+		t.Errorf("%v allocations for what is lost anyway", n)
+	}
+	unseen := at("one", slices.Repeat([]int64{-1}, 20_000)...)
+	if got, _ := v.Recoverable(0, unseen); got != Recovered {
+		t.Errorf("is %d, want %d", got, Recovered)
+	}
+	unseen.At[1] = 4
+	if got := Trimmed(unseen); got.Log != "one" || !slices.Equal(got.At, []int64{-1, 4}) {
+		t.Errorf("trimmed to %s and %d partitions", got.Log, len(got.At))
+	}
+	if got := Trimmed(at("one", -1, -1)); len(got.At) != 0 {
+		t.Errorf("trimmed to %+v", got)
+	}
+	if !v.Ahead(0, unseen) || v.Ahead(0, many) || v.Ahead(0, at("two", 1)) {
+		t.Error("Ahead does not agree with Recoverable")
+	}
+	if n := testing.AllocsPerRun(10, func() { v.Ahead(0, unseen) }); n > 0 {
+		t.Errorf("%v allocations of a look", n)
+	}
+}

@@ -17,43 +17,71 @@ const (
 )
 
 // extraPartitions is by how many partitions a cursor may exceed those found
-// here. Another server may find new ones first, but not hundreds, and whatever is
-// Ahead costs questions to Kafka.
+// here. Another server may find new ones first, but not hundreds, and whoever is
+// Ahead is judged again and again.
 const extraPartitions = 64
 
 // Recoverable judges a cursor entry by protocol.md, section 5. With Ahead come
 // the partitions that have to be read further; none if the topic is not found.
+// What it costs is bounded by the partitions found here, but for what at ends
+// with: Trimmed takes that off, for one who asks again and again.
 func (v *View) Recoverable(event int, pos wire.Position) (Recovery, []int32) {
+	var short []int32
+	verdict := v.recoverable(event, pos, func(p int32) { short = append(short, p) })
+	if verdict != Ahead {
+		return verdict, nil
+	}
+	return Ahead, short
+}
+
+// Ahead reports whether that is what Recoverable says. It allocates nothing.
+func (v *View) Ahead(event int, pos wire.Position) bool {
+	return v.recoverable(event, pos, func(int32) {}) == Ahead
+}
+
+func (v *View) recoverable(event int, pos wire.Position, short func(partition int32)) Recovery {
 	e := &v.events[event]
 	switch log := e.logAt(v.End); {
 	case pos.Log == log:
 	case pos.Log == "":
 	case log == "":
-		return Ahead, nil
+		return Ahead
 	default:
-		return Lost, nil
+		return Lost
 	}
-	pos = fromBeginning(pos)
-	var short []int32
+	pos = Trimmed(fromBeginning(pos))
+	// A client may name as many partitions as a command has room for.
+	if len(pos.At) > len(e.partitions)+extraPartitions {
+		return Lost
+	}
+	all := Recovered
 	for p := range int32(max(len(e.partitions), len(pos.At))) {
 		switch e.judge(p, pos.Last(p)) {
 		case Lost:
-			return Lost, nil
+			return Lost
 		case Ahead:
-			short = append(short, p)
+			all = Ahead
+			short(p)
 		}
 	}
-	if short != nil {
-		return Ahead, short
+	return all
+}
+
+// Trimmed is the same position without the partitions at the end of which
+// nothing was seen. It shares what is left with pos.
+func Trimmed(pos wire.Position) wire.Position {
+	n := len(pos.At)
+	for n > 0 && pos.At[n-1] < 0 {
+		n--
 	}
-	return Recovered, nil
+	pos.At = pos.At[:n]
+	return pos
 }
 
 // judge looks at one partition, of which the last offset dealt with is given.
 func (e *eventView) judge(partition int32, dealt int64) Recovery {
-	found := len(e.partitions)
 	var p partitionView
-	if int(partition) < found {
+	if int(partition) < len(e.partitions) {
 		p = e.partitions[partition]
 	}
 	now := p.present()
@@ -64,8 +92,6 @@ func (e *eventView) judge(partition int32, dealt int64) Recovery {
 		return Recovered
 	case !now.read && dealt < 0: // nothing of it was seen elsewhere either
 		return Recovered
-	case !now.read && int(partition) >= found+extraPartitions:
-		return Lost
 	}
 	return Ahead
 }

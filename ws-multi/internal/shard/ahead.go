@@ -11,11 +11,13 @@ import (
 
 // awaiting is a subscribe whose cursor is ahead of what was read here.
 type awaiting struct {
-	cmd   wire.Command
-	until int64 // then it is unavailable
-	askAt int64 // then Kafka is asked where the log ends
-	asked bool  // where the log ends
-	short []int // events whose log ends before the cursor
+	cmd     wire.Command
+	entries []resumed // of the cursor: those of its channels' events
+	unknown []string  // events of the cursor that this server does not have
+	until   int64     // then it is unavailable
+	askAt   int64     // then Kafka is asked where the log ends
+	asked   bool      // where the log ends
+	short   []int     // events whose log ends before the cursor, or is not there
 }
 
 const (
@@ -32,28 +34,38 @@ const (
 	maxAsking = 4
 )
 
+// toAwait picks from a subscribe's cursor what counts, once: a command has room for
+// far more, and a subscribe that waits is looked at often.
+func (s *Shard) toAwait(cmd *wire.Command) *awaiting {
+	a := &awaiting{cmd: *cmd, until: s.clock.now + aheadTime, askAt: s.clock.now + askAfter}
+	of := func(event string) bool {
+		return slices.ContainsFunc(cmd.Patterns, func(p wire.Pattern) bool { return p.Event == event })
+	}
+	all := of("*")
+	for name, own := range cmd.Cursor {
+		switch event, known := s.index.EventIndex(name); {
+		case known && (all || of(name)):
+			a.entries = append(a.entries, resumed{event: event, own: history.Trimmed(own)})
+		case !known && all: // other patterns have only events that are known
+			a.unknown = append(a.unknown, name)
+		}
+	}
+	return a
+}
+
 // resume judges a cursor, event by event. While one is ahead and lies within its
 // log, the subscribe waits and nothing changes.
 func (s *Shard) resume(c *conn, a *awaiting) {
-	var found []resumed
-	var lost []string
-	ahead := make(map[int][]int32)
-	for name, own := range a.cmd.Cursor {
-		if !slices.ContainsFunc(a.cmd.Patterns, func(p wire.Pattern) bool { return p.Event == name || p.Event == "*" }) {
-			continue
-		}
-		event, known := s.index.EventIndex(name)
-		if !known {
-			lost = append(lost, name)
-			continue
-		}
-		switch verdict, partitions := s.view.Recoverable(event, own); {
-		case verdict == history.Lost || slices.Contains(a.short, event):
-			lost = append(lost, name)
+	var found, ahead []resumed
+	lost := slices.Clone(a.unknown)
+	for _, e := range a.entries {
+		switch verdict, _ := s.view.Recoverable(e.event, e.own); {
+		case verdict == history.Lost || slices.Contains(a.short, e.event):
+			lost = append(lost, s.o.Events[e.event])
 		case verdict == history.Ahead:
-			ahead[event] = partitions
+			ahead = append(ahead, e)
 		default:
-			found = append(found, resumed{event: event, own: own})
+			found = append(found, e)
 		}
 	}
 	if len(ahead) > 0 {
@@ -67,7 +79,7 @@ func (s *Shard) resume(c *conn, a *awaiting) {
 	s.begin(c, &a.cmd, found, lost)
 }
 
-func (s *Shard) await(c *conn, a *awaiting, ahead map[int][]int32) {
+func (s *Shard) await(c *conn, a *awaiting, ahead []resumed) {
 	if r := c.uncommon(); r.awaiting == nil {
 		r.awaiting = a
 		s.wakeFor(c, a.until)
@@ -84,16 +96,27 @@ func (s *Shard) await(c *conn, a *awaiting, ahead map[int][]int32) {
 		return
 	}
 	a.asked = true
-	for event, partitions := range ahead {
-		if len(partitions) > 0 {
-			s.askEnds(c.id, event, partitions)
+	for _, e := range ahead {
+		if partitions := s.shortHere(e); len(partitions) > 0 {
+			s.askEnds(c.id, a, e, partitions)
 		}
 	}
 }
 
+// shortHere lists the partitions that are read here and have to be read further for
+// a cursor entry. Of the others Kafka is not asked: it has no answer when they do
+// not exist, and would keep all the rest from having one.
+func (s *Shard) shortHere(e resumed) []int32 {
+	_, short := s.view.Recoverable(e.event, e.own)
+	return slices.DeleteFunc(short, func(p int32) bool {
+		_, read := s.view.Next(e.event, p)
+		return !read
+	})
+}
+
 // askEnds asks Kafka where the log ends, on a goroutine of its own. Without an
 // answer the subscribe's own time runs out.
-func (s *Shard) askEnds(id ident, event int, partitions []int32) {
+func (s *Shard) askEnds(id ident, a *awaiting, e resumed, partitions []int32) {
 	s.asked.Go(func() {
 		ctx, cancel := context.WithTimeout(s.context, aheadTime*time.Millisecond)
 		defer cancel()
@@ -103,23 +126,21 @@ func (s *Shard) askEnds(id ident, event int, partitions []int32) {
 		case <-ctx.Done():
 			return
 		}
-		ends, err := s.o.Ends(ctx, event, partitions)
+		ends, err := s.o.Ends(ctx, e.event, partitions)
 		if err != nil {
 			return
 		}
 		s.answer(id, func(c *conn) {
-			a := c.awaits()
-			if a == nil {
-				return
+			if c.awaits() != a {
+				return // another one may wait by now, for a log that has grown
 			}
-			own := a.cmd.Cursor[s.o.Events[event]]
 			for i, p := range partitions {
-				if own.Last(p) >= ends[i] {
-					a.short = append(a.short, event)
-					break
+				if e.own.Last(p) >= ends[i] {
+					a.short = append(a.short, e.event)
+					s.try(c)
+					return
 				}
 			}
-			s.try(c)
 		})
 	})
 }
@@ -127,7 +148,8 @@ func (s *Shard) askEnds(id ident, event int, partitions []int32) {
 // try looks again at a subscribe that waits.
 func (s *Shard) try(c *conn) {
 	a := c.awaits()
-	if s.clock.now < min(a.until, a.askAt) && s.isAhead(a) {
+	over := s.clock.now >= a.until
+	if !over && (a.asked || s.clock.now < a.askAt) && s.isAhead(a) {
 		return // the usual case, and cheap
 	}
 	if code, message := s.mayNot(c, &a.cmd, c.replaying() != nil); code != "" {
@@ -135,20 +157,33 @@ func (s *Shard) try(c *conn) {
 		s.refuse(c, &a.cmd, code, message)
 		return
 	}
+	if over {
+		s.giveUp(a)
+	}
 	s.resume(c, a)
-	if c.awaits() == a && s.clock.now >= a.until {
+	if over && c.awaits() == a {
 		c.rare.awaiting = nil
 		s.refuse(c, &a.cmd, wire.Unavailable, "the cursor is ahead of what this server has read: send it again")
 	}
 }
 
-// isAhead reports whether some event of the cursor is still ahead.
+// giveUp judges the events of which nothing that is read here is behind the
+// cursor: their topic, or the partitions that another server has seen, would have
+// been found by now if they were there. They are lost, or the client would be
+// sent away with all its channels each time it comes.
+func (s *Shard) giveUp(a *awaiting) {
+	for _, e := range a.entries {
+		if s.view.Ahead(e.event, e.own) && len(s.shortHere(e)) == 0 {
+			a.short = append(a.short, e.event)
+		}
+	}
+}
+
+// isAhead reports whether some event of the cursor has to be waited for.
 func (s *Shard) isAhead(a *awaiting) bool {
-	for name, own := range a.cmd.Cursor {
-		if event, ok := s.index.EventIndex(name); ok {
-			if verdict, _ := s.view.Recoverable(event, own); verdict == history.Ahead {
-				return true
-			}
+	for _, e := range a.entries {
+		if !slices.Contains(a.short, e.event) && s.view.Ahead(e.event, e.own) {
+			return true
 		}
 	}
 	return false

@@ -253,11 +253,7 @@ func TestWhileACursorIsAhead(t *testing.T) {
 
 func TestACursorOfATopicThatIsNotFoundYet(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		o := unpinged()
-		w := &stepped{TB: t, source: &source{
-			log: history.New(history.Options{Events: o.Events, Bytes: 1 << 20, Window: 1 << 30}), events: o.Events, next: make(map[string]int64),
-		}}
-		w.build(o)
+		w := withoutTopic(t, unpinged())
 		m := w.join(0)
 		m.say(`{"type":"subscribe","id":1,"data":{"channels":["A.trade"],"cursor":{"trade":{"log":"log-trade","at":[0]}}}}`)
 		w.elapse(time.Second)

@@ -59,13 +59,14 @@ func TestTheLatencyIsOfWhatWasSent(t *testing.T) {
 	for n := 1; n > 0; {
 		n, _ = w.conns[0].fd.Send(make([]byte, 64<<10)) // behind the shard's back
 	}
-	w.record("A", 0, 0, "1")
-	if w.late != 1 || w.counts.Sent != 0 {
-		t.Fatalf("%d are late, %d were sent", w.late, w.counts.Sent)
+	for w.late == 0 { // the kernel may yet have room for a few
+		w.record("A", 0, 0, "1")
 	}
+	observed := uint64(0)
 	for _, n := range w.counts.latency.Counts {
-		if n != 0 {
-			t.Error("a delivery was observed, and nothing was sent")
-		}
+		observed += n
+	}
+	if observed != w.counts.Sent {
+		t.Errorf("%d deliveries were observed, %d were sent", observed, w.counts.Sent)
 	}
 }

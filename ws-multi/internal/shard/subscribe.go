@@ -14,7 +14,7 @@ func (s *Shard) subscribe(c *conn, cmd *wire.Command) {
 		return
 	}
 	if cmd.Cursor != nil {
-		s.resume(c, &awaiting{cmd: *cmd, until: s.clock.now + aheadTime, askAt: s.clock.now + askAfter})
+		s.resume(c, s.toAwait(cmd))
 		return
 	}
 	s.begin(c, cmd, nil, nil)
