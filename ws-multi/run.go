@@ -77,7 +77,7 @@ func serve(ctx context.Context, cfg *config.Config, log *slog.Logger) error {
 
 	// listener -> handshake -> shards
 	if s.public, err = socket.Listen(ctx, cfg.Addr, socket.Options{
-		StallTimeout: cfg.StallTimeout, ReusePort: cfg.ReusePort, HalfOpen: halfOpen,
+		StallTimeout: cfg.StallTimeout, ReusePort: cfg.ReusePort, HalfOpen: halfOpen, TrustedProxies: cfg.TrustedProxies,
 	}); err != nil {
 		return portError("WS_ADDR", cfg.Addr, err)
 	}

@@ -80,6 +80,7 @@ func serve(ctx context.Context, cfg *config.Config, log *slog.Logger, _ io.Write
 		MessageTimeout: cfg.MessageTimeout,
 		ReusePort:      cfg.ReusePort,
 		HalfOpen:       halfOpen,
+		TrustedProxies: cfg.TrustedProxies,
 	})
 	if err != nil {
 		return portError("WS_ADDR", cfg.Addr, err)

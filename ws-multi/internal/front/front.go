@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/netip"
 	"strings"
+	"time"
 
 	"github.com/gorilla/websocket"
 	"github.com/oklog/ulid/v2"
@@ -61,9 +62,18 @@ func New(o Options) *Handler {
 // of metric.Rejects is there.
 func (h *Handler) Rejected() map[string]uint64 { return h.refused.counts() }
 
+// bodyTime is enough for a body that is on its way: closed before it has come, a
+// client might not see its answer.
+const bodyTime = 100 * time.Millisecond
+
 // ServeHTTP answers one request. Paths are taken to the letter: http.ServeMux would
 // redirect such as //ws, and there is nothing to be redirected to.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.ContentLength != 0 {
+		// Nothing here has use for a body. net/http reads it to its end all the same,
+		// and who announces one and does not send it would keep its place so long.
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTime))
+	}
 	switch r.URL.Path {
 	case "/ws":
 		if !websocket.IsWebSocketUpgrade(r) {

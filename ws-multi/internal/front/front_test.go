@@ -5,6 +5,7 @@ import (
 	"io"
 	"log/slog"
 	"math"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -58,6 +59,25 @@ func TestWhatIsThere(t *testing.T) {
 	}
 	if n := w.o.Guard.Open(); n != 0 || len(w.taken()) != 0 {
 		t.Errorf("%d places, %d taken", n, len(w.taken()))
+	}
+}
+
+// Who announces a body and does not send it, or only a part, is not waited for.
+func TestBodiesAreNotWaitedFor(t *testing.T) {
+	w := open(t, guard.Limits{}, nil)
+	for _, rest := range []string{"Content-Length: 10\r\n\r\n", "Content-Length: 10\r\n\r\nhalf", "Transfer-Encoding: chunked\r\n\r\n"} {
+		c, err := net.Dial("tcp", w.addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = c.Close() })
+		_ = c.SetDeadline(time.Now().Add(5 * time.Second))
+		if _, err := io.WriteString(c, "POST /health HTTP/1.1\r\nHost: x\r\n"+rest); err != nil {
+			t.Fatal(err)
+		}
+		if all, err := io.ReadAll(c); err != nil || !strings.HasPrefix(string(all), "HTTP/1.1 405 ") {
+			t.Errorf("%q: %q, %v", rest, all, err)
+		}
 	}
 }
 

@@ -12,8 +12,12 @@ import (
 	"github.com/adred-codev/ws_poc/ws-multi/internal/kit/wire"
 )
 
-// handshake lets a client in or refuses it; either way the request is answered.
+// handshake lets a client in or refuses it; either way the request is answered, and
+// what that costs is the guard's to know: counted as load, the refused would keep the
+// state alive for which they are refused.
 func (h *Handler) handshake(w http.ResponseWriter, r *http.Request) {
+	cost := guard.RefusalCost
+	defer func() { h.o.Guard.AddHandshake(cost) }()
 	if h.o.Refusing() {
 		h.refuse(w, guard.Refuse(metric.RejectDraining, ""))
 		return
@@ -32,7 +36,6 @@ func (h *Handler) handshake(w http.ResponseWriter, r *http.Request) {
 		if !taken {
 			place.Release()
 		}
-		h.o.Guard.AddHandshake(guard.HandshakeCost)
 	}()
 
 	identity, doubt, no := h.judge(r)
@@ -40,6 +43,7 @@ func (h *Handler) handshake(w http.ResponseWriter, r *http.Request) {
 		h.refuse(w, *no)
 		return
 	}
+	cost = guard.HandshakeCost
 	fd, err := h.o.Upgrader.Upgrade(w, r)
 	if err != nil {
 		// A request that is no good handshake, or a client that is gone.

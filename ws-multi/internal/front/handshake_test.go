@@ -1,6 +1,7 @@
 package front
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -221,6 +222,55 @@ func TestBadHandshakes(t *testing.T) {
 		}
 	}
 	w.welcomed(t, nil)
+}
+
+// What is refused is no load: else the refusals of a wave, which cost nearly what
+// serving it does, would keep up the state for which they are made.
+func TestRefusalsAreNoLoad(t *testing.T) {
+	var spent atomic.Int64
+	g, err := guard.New(guard.Options{
+		Cores: 1, Limits: guard.Limits{Connections: 1}, CPUTime: func() time.Duration { return time.Duration(spent.Load()) },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, end := context.WithCancel(t.Context())
+	var sampling sync.WaitGroup
+	sampling.Go(func() { _ = g.Run(ctx) })
+	defer sampling.Wait()
+	defer end()
+	sampled := func(after time.Time) guard.Snapshot {
+		eventually(t, "a sample", func() bool { return g.Snapshot().At.After(after) })
+		return g.Snapshot()
+	}
+
+	notReady := error(nil)
+	h := New(Options{
+		Refusing: func() bool { return false }, NotReady: func() error { return notReady },
+		Guard: g, Log: slog.New(slog.DiscardHandler),
+	})
+	place, _ := g.Admit(netip.Addr{})
+	defer place.Release()
+	sampled(time.Now())
+	for i := range 2000 {
+		if i == 1000 {
+			notReady = errors.New("no broker answers")
+		}
+		spent.Add(int64(guard.RefusalCost))
+		r := httptest.NewRequest(http.MethodGet, "/ws", nil)
+		r.Header = http.Header{"Connection": {"Upgrade"}, "Upgrade": {"websocket"}}
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		if w.Code != http.StatusServiceUnavailable {
+			t.Fatalf("got %d", w.Code)
+		}
+	}
+	if s := sampled(time.Now()); s.CPULoad != 0 {
+		t.Errorf("refusals are a load of %.1f%%", 100*s.CPULoad)
+	}
+	if n := h.Rejected(); n[metric.RejectConnections] != 1000 || n[metric.RejectNotReady] != 1000 {
+		t.Errorf("refused: %v", n)
+	}
 }
 
 // A panic on the way loses no place for ever.

@@ -26,10 +26,10 @@
 // # What is judged
 //
 //   - CPU time of all the process's threads, librdkafka's and the collector's
-//     too, over the last 5 s, as a share of the cores given; the handshakes' part
-//     is taken off, since pacing bounds it already and refusing by it would make
-//     a wave of reconnects lock out its own second half. A state begins at its
-//     threshold and ends 10 points below.
+//     too, over the last 5 s, as a share of the cores given; the part of the
+//     handshakes, served or refused, is taken off, since pacing bounds it already
+//     and refusing by it would make a wave of reconnects lock out its own second
+//     half. A state begins at its threshold and ends 10 points below.
 //   - Memory: what Go holds, the rest of the resident set (native: librdkafka,
 //     code), and the kernel's socket buffers. Refused from 90% of the limit until
 //     below 85%. From 95% on [Snapshot.ShedBytes] says how much the clients

@@ -204,6 +204,10 @@ func (g *Guard) Open() int { return int(g.open.Load()) }
 // does not see. go test -bench HandshakeCost measures it.
 const HandshakeCost = 80 * time.Microsecond
 
-// AddHandshake tells of CPU time that went into a handshake, served or refused.
-// A goroutine cannot measure its own, so that is HandshakeCost.
+// RefusalCost is the part of HandshakeCost that refusing one takes: only the
+// upgrade is saved.
+const RefusalCost = HandshakeCost * 4 / 5
+
+// AddHandshake tells of CPU time that went into a handshake. A goroutine cannot
+// measure its own, so that is HandshakeCost, or RefusalCost.
 func (g *Guard) AddHandshake(cpu time.Duration) { g.handshakes.Add(int64(cpu)) }

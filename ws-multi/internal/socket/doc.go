@@ -5,6 +5,7 @@
 // The life of a connection, in file names:
 //
 //   - listen.go   accepted, with the kernel's buffers bounded, at a paced rate
+//   - lobby.go    before its upgrade, when it may have to make room for others
 //   - upgrade.go  the handshake, by gorilla/websocket; then the descriptor is taken
 //     out of net/http and out of the runtime's poller
 //   - fd.go       what is left of the connection: a number, and calls on it

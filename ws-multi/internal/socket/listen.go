@@ -4,12 +4,12 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"net/netip"
 	"os"
 	"sync/atomic"
 	"syscall"
 	"time"
 
-	"golang.org/x/sync/semaphore"
 	"golang.org/x/sys/unix"
 )
 
@@ -21,9 +21,11 @@ type Options struct {
 	// ReusePort lets several processes listen on one port (SO_REUSEPORT).
 	ReusePort bool
 	// HalfOpen bounds the accepted connections that are not upgraded yet, so that
-	// clients who never finish a handshake cannot use up the descriptors. 0 is no
-	// bound.
+	// clients who never finish a handshake cannot use up the descriptors. When there
+	// are as many, those that say nothing are closed. 0 is no bound.
 	HalfOpen int
+	// TrustedProxies are not closed for that: each stands for many clients.
+	TrustedProxies []netip.Prefix
 }
 
 // lowWater is TCP_NOTSENT_LOWAT: how much of what was not sent yet the kernel
@@ -34,9 +36,9 @@ const lowWater = 16 << 10
 // Listener accepts connections for Upgrader. It is safe for concurrent use.
 type Listener struct {
 	net.Listener
-	places *semaphore.Weighted // of connections not upgraded yet; nil: no bound
-	open   context.Context     // ends with Close, for those who wait for a place
-	close  context.CancelFunc
+	lobby *lobby          // of connections not upgraded yet; nil: no bound
+	open  context.Context // ends with Close, for those who wait for a place
+	close context.CancelFunc
 
 	began time.Time
 	last  atomic.Int64 // the last accept, ns since began
@@ -67,7 +69,7 @@ func Listen(ctx context.Context, addr string, o Options) (*Listener, error) {
 	l := &Listener{Listener: inner, began: time.Now()}
 	l.open, l.close = context.WithCancel(context.Background())
 	if o.HalfOpen > 0 {
-		l.places = semaphore.NewWeighted(int64(o.HalfOpen))
+		l.lobby = newLobby(o.HalfOpen, o.TrustedProxies)
 	}
 	return l, nil
 }
@@ -96,18 +98,26 @@ func configure(fd int, o Options) error {
 }
 
 // Accept returns the next connection. While too many are half open it waits, and
-// the kernel's backlog is the queue. After Close it returns net.ErrClosed.
+// the kernel's backlog is the queue; those of them that are silent make room. After
+// Close it returns net.ErrClosed.
 func (l *Listener) Accept() (net.Conn, error) {
-	if l.places != nil && l.places.Acquire(l.open, 1) != nil {
+	if l.lobby != nil && l.lobby.take(l.open) != nil {
 		return nil, net.ErrClosed
 	}
 	nc, err := l.Listener.Accept()
 	if err != nil {
-		l.leave()
+		if l.lobby != nil {
+			l.lobby.give()
+		}
 		return nil, err
 	}
-	l.last.Store(int64(time.Since(l.began)))
-	return &halfOpen{TCPConn: nc.(*net.TCPConn), listener: l}, nil
+	now := time.Now()
+	l.last.Store(int64(now.Sub(l.began)))
+	c := &halfOpen{TCPConn: nc.(*net.TCPConn), lobby: l.lobby, since: now}
+	if l.lobby != nil {
+		l.lobby.enter(c)
+	}
+	return c, nil
 }
 
 // Quiet is how long nobody has connected, since Listen at most.
@@ -119,29 +129,4 @@ func (l *Listener) Quiet() time.Duration {
 func (l *Listener) Close() error {
 	l.close()
 	return l.Listener.Close()
-}
-
-func (l *Listener) leave() {
-	if l.places != nil {
-		l.places.Release(1)
-	}
-}
-
-// halfOpen is a connection before its upgrade. Whatever becomes of it, somebody
-// closes it: net/http, gorilla when the handshake fails, Upgrade when it has taken
-// the descriptor. So Close is where its place is given back.
-type halfOpen struct {
-	*net.TCPConn
-	listener *Listener
-	closed   atomic.Bool
-}
-
-// Close closes the connection. Only the first of several calls counts for the
-// place; net/http closes some connections twice.
-func (c *halfOpen) Close() error {
-	err := c.TCPConn.Close()
-	if c.closed.CompareAndSwap(false, true) {
-		c.listener.leave()
-	}
-	return err
 }

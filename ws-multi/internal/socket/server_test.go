@@ -94,8 +94,10 @@ func (s *server) dial(t *testing.T) *peer {
 	}
 	t.Cleanup(func() { _ = nc.Close() })
 	_ = nc.SetDeadline(time.Now().Add(10 * time.Second))
-	return &peer{TCPConn: nc.(*net.TCPConn), r: bufio.NewReader(nc)}
+	return newPeer(nc)
 }
+
+func newPeer(nc net.Conn) *peer { return &peer{TCPConn: nc.(*net.TCPConn), r: bufio.NewReader(nc)} }
 
 func (p *peer) ask(t *testing.T, request string) *http.Response {
 	t.Helper()

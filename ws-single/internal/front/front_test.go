@@ -6,10 +6,12 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/netip"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -237,5 +239,69 @@ func TestHealthBody(t *testing.T) {
 		`"memory":{"percentage":0},"kafka":{"connected":false,"paused":false,"lag":0}}}`
 	if string(p) != want {
 		t.Errorf("%s\nwant %s", p, want)
+	}
+}
+
+// A request whose body never comes is answered, and its connection is closed.
+func TestMissingBody(t *testing.T) {
+	addr, _ := serve(t, &state{}, func(*Options, *guard.Options) {})
+	for _, request := range []string{
+		"PUT /health HTTP/1.1\r\nHost: a\r\nContent-Length: 99\r\n\r\n",
+		"POST /nowhere HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab",
+	} {
+		client, err := net.DialTimeout("tcp", addr, time.Second)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = client.SetDeadline(time.Now().Add(3 * time.Second))
+		_, _ = client.Write([]byte(request))
+		var answer strings.Builder
+		_, err = io.Copy(&answer, client)
+		_ = client.Close()
+		if err != nil || !strings.HasPrefix(answer.String(), "HTTP/1.1 404") {
+			t.Errorf("%v, after %q", err, answer.String())
+		}
+	}
+}
+
+// To refuse costs CPU time, which is not the load that the guard refuses for.
+func TestRefusedHandshakesAreTakenOff(t *testing.T) {
+	var used atomic.Int64
+	addr, h := serve(t, &state{}, func(_ *Options, g *guard.Options) {
+		g.Limits.HandshakesPerAddr = 0.001
+		g.CPUTime = func() time.Duration { return time.Duration(used.Load()) }
+	})
+	for range 5 { // the burst
+		ws, resp, err := websocket.DefaultDialer.Dial("ws://"+addr+"/ws", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+		_ = ws.Close()
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() { _ = h.o.Guard.Run(ctx) })
+	defer running.Wait()
+	defer cancel()
+	next := func() guard.Snapshot {
+		t.Helper()
+		was := h.o.Guard.Snapshot().At
+		for end := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+			switch s := h.o.Guard.Snapshot(); {
+			case s.At.After(was):
+				return s
+			case time.Now().After(end):
+				t.Fatal("no sample")
+			}
+		}
+	}
+	next()
+	for range 50 {
+		used.Add(int64(guard.RefusedCost))
+		refusal(t, addr, nil, 429, metric.RejectAddrRate)
+	}
+	if s := next(); s.CPULoad != 0 {
+		t.Errorf("50 refusals make a load of %f", s.CPULoad)
 	}
 }

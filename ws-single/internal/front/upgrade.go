@@ -60,8 +60,17 @@ func New(o Options) *Handler {
 	return h
 }
 
-// ServeHTTP serves one request.
-func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) { h.mux.ServeHTTP(w, r) }
+// bodyGrace is for a body that comes together with its request.
+const bodyGrace = 100 * time.Millisecond
+
+// ServeHTTP serves one request. A body is of no use here, but net/http would wait for
+// it before it closes the connection, and that would be half open all the time.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.ContentLength != 0 {
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyGrace))
+	}
+	h.mux.ServeHTTP(w, r)
+}
 
 // Rejected counts the connections refused since the start, by reason. Any
 // goroutine.
@@ -108,6 +117,9 @@ func (h *Handler) upgrade(w http.ResponseWriter, r *http.Request) {
 		answer(w, http.StatusUpgradeRequired, "upgrade_required", "this is a WebSocket endpoint: connect with ws:// or wss://", false)
 		return
 	}
+	// Refusals are no load either: else what refuses a wave would keep itself up.
+	spent := guard.RefusedCost
+	defer func() { h.o.Guard.AddHandshake(spent) }()
 	if h.o.State.Refusing() {
 		h.refuse(w, guard.Refuse(metric.RejectDraining, ""))
 		return
@@ -121,10 +133,10 @@ func (h *Handler) upgrade(w http.ResponseWriter, r *http.Request) {
 		h.refuse(w, *refusal)
 		return
 	}
+	spent = guard.HandshakeCost
 	if !h.admitted(w, r, place) {
 		place.Release()
 	}
-	h.o.Guard.AddHandshake(guard.HandshakeCost)
 }
 
 // admitted goes on with a client that has a place. It reports whether the loop

@@ -23,10 +23,10 @@
 // whoever needs it, from any goroutine; nothing here blocks but Accept.
 //
 //   - CPU is a share of the cores the server may use, all threads counted
-//     (librdkafka's and the collector's too), less what the handshakes cost
-//     ([Guard.AddHandshake]): they are bounded by pacing, and refusing because
-//     of them would refuse the wrong ones. Smoothed over about 3 s; a state is
-//     entered at its threshold and left 10 points below.
+//     (librdkafka's and the collector's too), less what the handshakes cost, the
+//     refused ones too ([Guard.AddHandshake]): they are bounded by pacing, and
+//     refusing because of them would refuse the wrong ones. Smoothed over about
+//     3 s; a state is entered at its threshold and left 10 points below.
 //   - Memory is the resident set, of which Go's own part is known and the rest
 //     is native (librdkafka), plus what the kernel holds for sockets. Refused
 //     from 90% of the limit until below 85%; from 95% [Snapshot.ShedBytes] says

@@ -209,13 +209,16 @@ func (g *Guard) Open() int {
 
 // AddHandshake tells what a handshake cost, so that it does not count as load:
 // CPU time, not the time the handler took. It is an estimate; HandshakeCost is
-// a good one.
+// a good one, and RefusedCost of one that was refused.
 func (g *Guard) AddHandshake(cpu time.Duration) { g.hsTime.Add(int64(cpu)) }
 
 // HandshakeCost is about what one upgrade costs with its goroutines and
 // allocations, rather less than more: what is taken off too much, the guard does
 // not see. go test -bench HandshakeCost measures it.
-const HandshakeCost = 100 * time.Microsecond
+const (
+	HandshakeCost = 100 * time.Microsecond
+	RefusedCost   = HandshakeCost * 4 / 5
+)
 
 // Snapshot returns the newest sample. It is never changed after.
 func (g *Guard) Snapshot() Snapshot { return *g.snapshot.Load() }

@@ -16,8 +16,8 @@ type Conn struct {
 	upgrader *Upgrader // since the upgrade; lends the readers
 	fd       int32
 
-	counted atomic.Bool // no longer among the half-open
-	heard   atomic.Bool // a frame came since the loop last asked
+	place *place      // nil since the upgrade
+	heard atomic.Bool // a frame came since the loop last asked
 
 	// Control frames are allowed again in full from then on, since began. Of
 	// whoever reads: one at a time.
@@ -47,10 +47,21 @@ func (c *Conn) Refuse(code wire.CloseCode, reason string) {
 	_ = c.Close()
 }
 
+// Read is how net/http reads the request. After the upgrade a reader reads.
+func (c *Conn) Read(b []byte) (int, error) {
+	n, err := c.TCPConn.Read(b)
+	if c.place != nil && n > 0 {
+		c.place.read(b[:n])
+	}
+	return n, err
+}
+
 // Close releases the descriptor. After the upgrade only the loop may call it,
 // once the connection is out of every list: the number is used again at once.
 func (c *Conn) Close() error {
-	c.listener.halfOpen.leave(c)
+	if c.place != nil {
+		c.listener.halfOpen.leave(c.place)
+	}
 	return c.TCPConn.Close()
 }
 

@@ -3,6 +3,7 @@
 // The life of a connection, in file names:
 //
 //   - listen.go   accepted, with the kernel's buffers bounded, at a paced rate
+//   - halfopen.go who has not asked for the upgrade yet, and who makes room then
 //   - upgrade.go  the handshake, by gorilla/websocket
 //   - conn.go     a connection, whose writes belong to the loop from then on
 //   - read.go     the one goroutine per connection: it waits for something to read

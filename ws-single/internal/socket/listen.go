@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
-	"sync"
+	"net/netip"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -21,8 +21,11 @@ type Options struct {
 	MessageTimeout time.Duration
 	// ReusePort lets several processes listen on one port.
 	ReusePort bool
-	// HalfOpen bounds the connections that are not upgraded yet.
+	// HalfOpen bounds the connections that are not upgraded yet. Beyond it, those
+	// whose client says nothing are reset.
 	HalfOpen int
+	// TrustedProxies are never reset for that.
+	TrustedProxies []netip.Prefix
 }
 
 // notSentLowWater is how much the kernel queues on a socket before it says
@@ -60,7 +63,7 @@ func Listen(ctx context.Context, addr string, o Options) (*Listener, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Listener{Listener: l, halfOpen: newHalfOpen(o.HalfOpen), options: o}, nil
+	return &Listener{Listener: l, halfOpen: newHalfOpen(o.HalfOpen, o.TrustedProxies), options: o}, nil
 }
 
 func setOptions(fd int, o Options) error {
@@ -80,18 +83,21 @@ func setOptions(fd int, o Options) error {
 }
 
 // Accept returns the next connection, a *Conn. It waits while too many are not
-// upgraded yet: the kernel's backlog is the queue.
+// upgraded yet, for one of them to be or to be reset: the kernel's backlog is the
+// queue.
 func (l *Listener) Accept() (net.Conn, error) {
 	if err := l.halfOpen.enter(); err != nil {
 		return nil, err
 	}
 	nc, err := l.Listener.Accept()
 	if err != nil {
-		l.halfOpen.leave(nil)
+		l.halfOpen.abandon()
 		return nil, err
 	}
-	l.accepted.Store(time.Now().UnixNano())
+	now := time.Now()
+	l.accepted.Store(now.UnixNano())
 	c := &Conn{TCPConn: nc.(*net.TCPConn), listener: l}
+	c.place = l.halfOpen.settle(c.TCPConn, now)
 	raw, err := c.SyscallConn()
 	if err == nil {
 		err = raw.Control(func(fd uintptr) { c.fd = int32(fd) })
@@ -108,34 +114,3 @@ func (l *Listener) Close() error {
 	l.halfOpen.close()
 	return l.Listener.Close()
 }
-
-// halfOpen counts the connections between accept and upgrade, so that clients
-// who never finish a handshake cannot use up the descriptors. Safe for
-// concurrent use.
-type halfOpen struct {
-	slots  chan struct{}
-	closed chan struct{}
-	once   sync.Once
-}
-
-func newHalfOpen(n int) *halfOpen {
-	return &halfOpen{slots: make(chan struct{}, n), closed: make(chan struct{})}
-}
-
-func (h *halfOpen) enter() error {
-	select {
-	case h.slots <- struct{}{}:
-		return nil
-	case <-h.closed:
-		return net.ErrClosed
-	}
-}
-
-// leave gives c's place back, once; a nil c is an accept that failed.
-func (h *halfOpen) leave(c *Conn) {
-	if c == nil || c.counted.CompareAndSwap(false, true) {
-		<-h.slots
-	}
-}
-
-func (h *halfOpen) close() { h.once.Do(func() { close(h.closed) }) }

@@ -46,7 +46,11 @@ func (u *Upgrader) Upgrade(w http.ResponseWriter, r *http.Request) (*Conn, error
 		return nil, err
 	}
 	h.conn.upgrader = u
-	h.conn.listener.halfOpen.leave(h.conn)
+	if !h.conn.listener.halfOpen.leave(h.conn.place) {
+		_ = h.conn.Close()
+		return nil, errThinnedOut
+	}
+	h.conn.place = nil
 	return h.conn, nil
 }
 
