@@ -125,7 +125,7 @@ func (s *server) shardOptions(build version.Info, events []string) shard.Options
 		},
 		PingInterval: cfg.PingInterval, PongTimeout: cfg.PongTimeout, MessageTimeout: cfg.MessageTimeout,
 		StallTimeout: cfg.StallTimeout, MaxBehind: cfg.MaxBehind, FlushInterval: cfg.FlushInterval,
-		Ends: s.consumer.Ends, Log: s.log,
+		Ends: s.consumer.Ends, Surveyed: s.consumer.Surveyed, Log: s.log,
 	}
 	if s.verifier != nil {
 		o.Tokens = s.verifier

@@ -216,7 +216,11 @@ func (w optionPrinter) changes() {
 		w.line("when it goes", "nobody takes its %s; %s", counted(w.p, ceil(clients), "client"), drained)
 	}
 	bytes, seconds := w.v.Reread(o.Load)
-	w.line("at a start", "an instance reads %s of the log first, %s of a core; then its clients come, %s of handshakes", model.Size(bytes), took(seconds), took(o.Load.Connections/model.HandshakesPerS))
+	reading := took(seconds) + " of a core"
+	if seconds == 0 { // in no load of the fit it weighed enough to show
+		reading = "at a cost that was not seen"
+	}
+	w.line("at a start", "an instance reads %s of the log first, %s; then its clients come, %s of handshakes", model.Size(bytes), reading, took(o.Load.Connections/model.HandshakesPerS))
 }
 
 // trust is how sure all that is.

@@ -1,6 +1,7 @@
 package model
 
 import (
+	"maps"
 	"math"
 	"slices"
 
@@ -57,7 +58,8 @@ func fitMemory(all []memoryPoint) *Memory {
 	}
 	var sum Memory
 	n := 0.0
-	for _, run := range runs {
+	for _, number := range slices.Sorted(maps.Keys(runs)) {
+		run := runs[number]
 		var connections, process, kernel []float64
 		for _, p := range run {
 			connections, process, kernel = append(connections, p.connections), append(process, p.process), append(kernel, p.kernel)

@@ -168,9 +168,10 @@ func (c *Consumer) Pause(on bool) {
 
 // Ends asks where the log of an event's partitions ends: for each the offset that
 // the next record to be read will have at least. Records being read committed,
-// that is the last stable offset, and no reader anywhere has read beyond it. It
-// waits for a broker, asking again and again, until ctx is done or Run ends; any
-// goroutine may call it.
+// that is the last stable offset, and no reader anywhere has read beyond it. Where
+// nobody answers for one of several it is math.MaxInt64. It waits for a broker,
+// asking again and again, until ctx is done or Run ends, of which ctx has to leave
+// half a second for an answer; any goroutine may call it.
 func (c *Consumer) Ends(ctx context.Context, event int, partitions []int32) ([]int64, error) {
 	name := c.cfg.Topics[event].Name
 	l, done := c.use()
@@ -189,13 +190,13 @@ func (c *Consumer) Ends(ctx context.Context, event int, partitions []int32) ([]i
 	var last error // what a broker said, rather than that time was up
 	for {
 		ends, err := l.directory.ask(ctx, places, stableEnd)
+		if err == nil && (len(places) == 0 || ends.any()) {
+			return ends.values(), nil
+		}
 		if err == nil {
 			err = ends.failure()
 		}
-		if err == nil {
-			return ends.values(), nil
-		}
-		if last == nil || ctx.Err() == nil {
+		if last == nil || ctx.Err() == nil && !errors.Is(err, errLate) {
 			last = err
 		}
 		if !wait(ctx, askAgain) {

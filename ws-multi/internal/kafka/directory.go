@@ -5,6 +5,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -214,10 +216,18 @@ func (o offsets) failure() error {
 	return nil
 }
 
+// any reports whether one of them is an answer.
+func (o offsets) any() bool {
+	return slices.ContainsFunc(o, func(one offset) bool { return one.err == nil })
+}
+
+// values has math.MaxInt64 for what is no answer.
 func (o offsets) values() []int64 {
 	values := make([]int64, len(o))
 	for i, one := range o {
-		values[i] = one.at
+		if values[i] = one.at; one.err != nil {
+			values[i] = math.MaxInt64
+		}
 	}
 	return values
 }
@@ -238,7 +248,14 @@ func (d *directory) ask(ctx context.Context, places []place, q question) (offset
 	}
 	// librdkafka's own time is up first, so that its answer is had: it has what
 	// the other brokers said.
-	ctx, cancel := context.WithTimeout(ctx, asking+askAgain)
+	within := asking
+	if end, bound := ctx.Deadline(); bound {
+		within = min(within, time.Until(end)-askAgain)
+	}
+	if within < askAgain {
+		return nil, errLate
+	}
+	ctx, cancel := context.WithTimeout(ctx, within+askAgain)
 	defer cancel()
 	wanted := make(map[kafka.TopicPartition]kafka.OffsetSpec, len(places))
 	found := make(offsets, len(places))
@@ -248,7 +265,7 @@ func (d *directory) ask(ctx context.Context, places []place, q question) (offset
 		wanted[kafka.TopicPartition{Topic: &p.topic, Partition: p.partition}] = q.spec
 		index[*p], found[i].err = i, errLeftOut
 	}
-	answer, err := d.admin.ListOffsets(ctx, wanted, kafka.SetAdminIsolationLevel(q.isolation), kafka.SetAdminRequestTimeout(asking))
+	answer, err := d.admin.ListOffsets(ctx, wanted, kafka.SetAdminIsolationLevel(q.isolation), kafka.SetAdminRequestTimeout(within))
 	if err != nil {
 		return nil, fmt.Errorf("ask for offsets: %w", err)
 	}

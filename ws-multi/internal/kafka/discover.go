@@ -20,9 +20,10 @@ const (
 // finding is what discovery tells the reader.
 type finding struct {
 	news     []news
-	surveyed bool    // every partition that was there at the start is found
-	number   uint64  // of the latest doubt after which topics were looked at; 0: none since
-	reaches  []reach // what was found about doubtful partitions
+	surveyed bool      // every partition that was there at the start is found
+	complete time.Time // when the survey began, if all that is there is found
+	number   uint64    // of the latest doubt after which topics were looked at; 0: none since
+	reaches  []reach   // what was found about doubtful partitions
 }
 
 // news of one topic.
@@ -184,6 +185,7 @@ func (d *discovery) hear(took time.Duration, err error) {
 // complete: something is there but nobody knows yet where to begin with it. What
 // cannot be found out of one partition keeps nothing from the reader of another.
 func (d *discovery) survey(ctx context.Context) (complete bool, err error) {
+	began := time.Now()
 	names := make([]string, len(d.topics))
 	for i, w := range d.topics {
 		names[i] = w.topic.name
@@ -203,10 +205,10 @@ func (d *discovery) survey(ctx context.Context) (complete bool, err error) {
 	f := finding{news: d.news(located), number: d.doubt, reaches: reaches}
 	d.doubt = 0
 	complete = complete && all
-	if complete && !d.surveyed {
-		d.surveyed, f.surveyed = true, true
+	if complete {
+		f.complete, f.surveyed, d.surveyed = began, !d.surveyed, true
 	}
-	if len(f.news) > 0 || f.surveyed || f.number > 0 || len(f.reaches) > 0 {
+	if complete || len(f.news) > 0 || f.number > 0 || len(f.reaches) > 0 {
 		d.reader.findings.put(f)
 		d.reader.alarm.ring()
 	}

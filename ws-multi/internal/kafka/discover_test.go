@@ -305,10 +305,21 @@ func TestAPartitionThatIsLedLater(t *testing.T) {
 	if d.next(t); !slices.Equal(s.moves, []string{"add 1:4000", "add 2:40"}) || r.surveyed {
 		t.Fatalf("moved %v, surveyed: %v", s.moves, r.surveyed)
 	}
+	if r.flush(); !c.Surveyed().IsZero() {
+		t.Errorf("surveyed at %v, and a partition is not led", c.Surveyed())
+	}
+	began := time.Now()
 	dir.now.leaders, dir.refuses = []int32{2, 1, 1}, nil
 	d.next(t)
 	if want := []string{"add 1:4000", "add 2:40", "add 0:4000"}; !slices.Equal(s.moves, want) || !r.surveyed || r.waiting != 2 {
 		t.Errorf("moved %v, want %v; surveyed: %v, waiting for %d", s.moves, want, r.surveyed, r.waiting)
+	}
+	// The sink has to be told before anybody hears that all there is is known.
+	if at := c.Surveyed(); !at.IsZero() {
+		t.Errorf("surveyed at %v, and the sink has not been told", at)
+	}
+	if r.flush(); c.Surveyed().Before(began) {
+		t.Errorf("surveyed at %v, before the partition was led at %v", c.Surveyed(), began)
 	}
 }
 

@@ -2,6 +2,7 @@ package kafka
 
 import (
 	"context"
+	"math"
 	"slices"
 	"sync"
 	"testing"
@@ -114,6 +115,18 @@ func TestABrokerThatDoesNotAnswer(t *testing.T) {
 	for i, p := range places {
 		if err != nil || (together[i].err != nil) != isOfDown(p) {
 			t.Fatalf("together %v: %v, %v", p, together, err)
+		}
+	}
+	// Who has less time has the others' answers within it.
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+	defer cancel()
+	some, err := dir.ask(ctx, places, highWater)
+	if err != nil || !some.any() || ctx.Err() != nil {
+		t.Fatalf("in two seconds: %v, %v", some, err)
+	}
+	for i, end := range some.values() {
+		if (end == math.MaxInt64) != isOfDown(places[i]) {
+			t.Errorf("%v ends at %d", places[i], end)
 		}
 	}
 }

@@ -85,6 +85,9 @@ func (r *reader) find(f finding) {
 	}
 	r.surveyed = r.surveyed || f.surveyed
 	r.settle(f)
+	if !f.complete.IsZero() {
+		r.complete = f.complete
+	}
 }
 
 // learn takes the news of a topic.

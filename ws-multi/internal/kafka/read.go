@@ -43,9 +43,10 @@ type reader struct {
 	unflushed, unflushedBytes int
 	failed                    error // of Flush
 
-	surveyed bool // what Loaded waits for is all known
-	waiting  int  // partitions that have not come to their until
-	loaded   bool // told
+	surveyed bool      // what Loaded waits for is all known
+	complete time.Time // Surveyed, once what was found is flushed; zero: it is known
+	waiting  int       // partitions that have not come to their until
+	loaded   bool      // told
 
 	asked    uint64              // number of the latest doubt
 	doubtful map[*partition]bool // to be asked about
@@ -118,6 +119,10 @@ func (r *reader) run() error {
 func (r *reader) flush() {
 	r.unflushed, r.unflushedBytes = 0, 0
 	r.failed = errors.Join(r.failed, r.to.Flush(r.ctx))
+	if at := r.complete; !at.IsZero() {
+		r.counters.surveyed.Store(&at)
+		r.complete = time.Time{}
+	}
 }
 
 // sleep waits for more, after read records since the last time.

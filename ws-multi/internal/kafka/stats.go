@@ -1,6 +1,9 @@
 package kafka
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+	"time"
+)
 
 // Stats is a snapshot. Counts are since the process started.
 type Stats struct {
@@ -23,6 +26,7 @@ type counters struct {
 	up, paused atomic.Bool
 	events     []eventCounters
 	skipped    []atomic.Uint64 // as metric.Skips
+	surveyed   atomic.Pointer[time.Time]
 }
 
 type eventCounters struct {
@@ -32,6 +36,16 @@ type eventCounters struct {
 
 func newCounters(events int) *counters {
 	return &counters{events: make([]eventCounters, events), skipped: make([]atomic.Uint64, len(skips))}
+}
+
+// Surveyed is when the newest of the surveys began that found out everything of
+// the topics and partitions there are, and of which the sink was told everything; zero:
+// none has yet. Any goroutine may call it.
+func (c *Consumer) Surveyed() time.Time {
+	if at := c.counters.surveyed.Load(); at != nil {
+		return *at
+	}
+	return time.Time{}
 }
 
 // Stats never waits; any goroutine may call it.

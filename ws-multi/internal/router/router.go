@@ -175,8 +175,10 @@ func (r *Router) evict() bool { return r.log.Evict(r.now(), r.needed(), evictMos
 
 // crowded reports whether there is no room, and that it is a reader's doing.
 func (r *Router) crowded() bool {
+	// The room of a large record may be that of very many small ones. Published each
+	// time: a reader goes entry by entry through what is gone and still in its view.
 	for r.log.Full() && r.evict() {
-		// The room of a large record may be that of very many small ones.
+		r.publish()
 	}
 	return r.log.Full() || r.log.Next()-r.needed() > maxLag
 }
@@ -235,8 +237,7 @@ func (r *Router) Tend(ctx context.Context) error {
 		}
 		for more := true; more; {
 			before := r.log.Len()
-			// Published each time: a reader goes entry by entry through what is
-			// gone and still in its view.
+			// Published each time, as in crowded.
 			if more = r.evict(); r.log.Len() != before {
 				r.publish()
 			}

@@ -107,6 +107,29 @@ func TestACursorOfATopicThatIsGone(t *testing.T) {
 	})
 }
 
+// What was not looked for since may be there: the client asks again.
+func TestACursorOfATopicThatNobodyHasLookedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		surveyed := time.Now()
+		o := (&kafkaOf{}).of()
+		o.Surveyed = func() time.Time { return surveyed }
+		w := withoutTopic(t, o)
+		m := w.join(0)
+		w.elapse(time.Second)
+		const command = `{"type":"subscribe","id":1,"data":{"channels":["A.trade"],"cursor":{"trade":{"log":"log-trade","at":[7]}}}}`
+		m.say(command)
+		w.elapse(5100 * time.Millisecond)
+		m.refused("UNAVAILABLE")
+		m.say(command)
+		w.elapse(time.Second)
+		surveyed = time.Now()
+		w.elapse(4100 * time.Millisecond)
+		if f := m.expect("subscription_ack"); !slices.Equal(f.Lost, []string{"trade"}) {
+			t.Errorf("ack: %s", f.payload)
+		}
+	})
+}
+
 // A topic made anew on a broker without topic IDs keeps its log's name.
 func TestACursorOfPartitionsThatAreGone(t *testing.T) {
 	const within, beyond = 10, 2

@@ -12,6 +12,7 @@ import (
 // awaiting is a subscribe whose cursor is ahead of what was read here.
 type awaiting struct {
 	cmd     wire.Command
+	since   time.Time // when it came
 	entries []resumed // of the cursor: those of its channels' events
 	unknown []string  // events of the cursor that this server does not have
 	until   int64     // then it is unavailable
@@ -32,12 +33,15 @@ const (
 	askAfter = 200
 	// maxAsking bounds the questions to Kafka that a shard has open.
 	maxAsking = 4
+	// endsTime is how long one of them may take: a broker that is silent must not
+	// keep the places from questions that others can answer.
+	endsTime = 2 * time.Second
 )
 
 // toAwait picks from a subscribe's cursor what counts, once: a command has room for
 // far more, and a subscribe that waits is looked at often.
 func (s *Shard) toAwait(cmd *wire.Command) *awaiting {
-	a := &awaiting{cmd: *cmd, until: s.clock.now + aheadTime, askAt: s.clock.now + askAfter}
+	a := &awaiting{cmd: *cmd, since: s.now, until: s.clock.now + aheadTime, askAt: s.clock.now + askAfter}
 	of := func(event string) bool {
 		return slices.ContainsFunc(cmd.Patterns, func(p wire.Pattern) bool { return p.Event == event })
 	}
@@ -126,6 +130,8 @@ func (s *Shard) askEnds(id ident, a *awaiting, e resumed, partitions []int32) {
 		case <-ctx.Done():
 			return
 		}
+		ctx, cancel = context.WithTimeout(ctx, endsTime)
+		defer cancel()
 		ends, err := s.o.Ends(ctx, e.event, partitions)
 		if err != nil {
 			return
@@ -168,10 +174,13 @@ func (s *Shard) try(c *conn) {
 }
 
 // giveUp judges the events of which nothing that is read here is behind the
-// cursor: their topic, or the partitions that another server has seen, would have
-// been found by now if they were there. They are lost, or the client would be
-// sent away with all its channels each time it comes.
+// cursor: their topic, or the partitions that another server has seen, are not there
+// if all was looked for since and they were not found. They are lost, or the client
+// would be sent away with all its channels each time it comes.
 func (s *Shard) giveUp(a *awaiting) {
+	if s.o.Surveyed().Before(a.since) {
+		return
+	}
 	for _, e := range a.entries {
 		if s.view.Ahead(e.event, e.own) && len(s.shortHere(e)) == 0 {
 			a.short = append(a.short, e.event)

@@ -15,7 +15,7 @@ type clock struct {
 	rest time.Duration // of a ms
 
 	// excess is by how much steps were cut since all that clients had sent was
-	// read, ms: what their rates are credited with.
+	// read, but for what lies behind an auth, ms: what their rates are credited with.
 	excess int64
 
 	// The last steps that were cut: what was read from Kafka before one is

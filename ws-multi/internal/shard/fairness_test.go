@@ -52,3 +52,43 @@ func TestOneWhoFloodsDoesNotKeepOthersBack(t *testing.T) {
 	}
 	flood.closes(4500, true)
 }
+
+// While live clients are served, those who catch up have every second turn.
+func TestLiveOnesDoNotWaitForAReplay(t *testing.T) {
+	const clients, missed = 3 * maxSweep / 2, 2000
+	w := newStepped(t, testOptions(), history.Options{})
+	for range clients {
+		w.join(0).say(`{"type":"subscribe","data":{"channels":["A.book"]}}`)
+	}
+	for range missed {
+		w.write("B", 0, 0, `"a message of a replay, rather than a number"`)
+	}
+	w.show()
+	late := w.join(0)
+	late.write(saying(nil, `{"type":"subscribe","data":{"channels":["B.trade"],"cursor":{"trade":{"log":"log-trade","at":[]}}}}`))
+	visits, last := 0, -pullEvery
+	for turn := 0; w.counts.Replayed < missed; turn++ {
+		if turn == 1000 {
+			t.Fatalf("%d messages were replayed in %d turns", w.counts.Replayed, turn)
+		}
+		w.write("A", 1, 0, "1")
+		w.source.log.Publish(1)
+		sent := w.counts.Sent - w.counts.Replayed
+		replayed := w.counts.Replayed
+		w.turn()
+		late.pull(0)
+		if w.counts.Sent-w.counts.Replayed == sent {
+			t.Fatal("a turn served nobody live")
+		}
+		if w.counts.Replayed == replayed {
+			continue
+		}
+		if visits++; turn-last < pullEvery {
+			t.Errorf("visits in turns %d and %d", last, turn)
+		}
+		last = turn
+	}
+	if visits < 3 {
+		t.Errorf("the replay took %d visits, too few for this test", visits)
+	}
+}

@@ -40,8 +40,9 @@ func testOptions() Options {
 		Limits:       wire.Limits{MessageBytes: 1 << 16, Channels: 100, CommandsPerSecond: 1000},
 		PingInterval: time.Minute, PongTimeout: 5 * time.Second, MessageTimeout: 5 * time.Second,
 		StallTimeout: 20 * time.Second, MaxBehind: 30 * time.Second,
-		Ends: func(context.Context, int, []int32) ([]int64, error) { return nil, fmt.Errorf("no ends") },
-		Log:  slog.New(slog.DiscardHandler),
+		Ends:     func(context.Context, int, []int32) ([]int64, error) { return nil, fmt.Errorf("no ends") },
+		Surveyed: time.Now,
+		Log:      slog.New(slog.DiscardHandler),
 	}
 }
 

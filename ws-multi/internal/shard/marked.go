@@ -1,11 +1,10 @@
 package shard
 
-// marked is the queue of the slots with something due, each in it once. It knows
-// a number below which nobody in it is due anything, and keeps it without looking
-// at them: by rounds. A round serves those who were in the queue when it began,
-// so that what is due to those who come meanwhile counts from the next one on.
-// The number is never too high, and too low for two rounds at most, however long
-// the queue is never empty.
+// marked is the queue of the slots with something due. It knows a number below
+// which nobody in it is due anything, and keeps it without looking at them: by
+// rounds. A round serves those who were in the queue when it began, so that what is
+// due to those who come meanwhile counts from the next one on. The number is never
+// too high, and too low for two rounds at most, however long the queue is never empty.
 type marked struct {
 	ring
 	left  uint32 // of this round

@@ -125,5 +125,6 @@ func (s *Shard) tell() {
 	}
 }
 
-// lag counts the entries that were published and that somebody live was not sent.
+// lag counts the entries that were published and that somebody live may not have
+// been sent.
 func (s *Shard) lag() int { return int(s.log.View().End - s.needs.Load()) }

@@ -35,7 +35,10 @@ type Options struct {
 	// Ends asks Kafka where the log of partitions of an event ends. It may block
 	// too.
 	Ends func(ctx context.Context, event int, partitions []int32) ([]int64, error)
-	Log  *slog.Logger
+	// Surveyed is when the newest search for topics and partitions began that found
+	// all there are, of which everything is in the history: kafka.Consumer's.
+	Surveyed func() time.Time
+	Log      *slog.Logger
 }
 
 // Tokens checks the tokens of auth commands: auth.Verifier.
@@ -69,7 +72,7 @@ type Shard struct {
 	// Read by other goroutines, and on a cache line of their own: a shard that
 	// writes them must not slow down its neighbours.
 	_        [64]byte
-	needs    atomic.Uint64 // the lowest number it has not dealt with for all live connections
+	needs    atomic.Uint64 // a number below which it has dealt with everything for all live connections
 	assigned atomic.Int64  // connections that were given to it and are not released
 	waited   atomic.Bool   // the router waits for needs to rise
 	_        [64]byte
@@ -100,6 +103,7 @@ type Shard struct {
 	unread  ring // slots with more to read
 	marked  marked
 	pulls   ring // slots to be caught up with
+	serving uint // turns that served live ones
 	due     []due
 
 	ahead     []ident // with a subscribe that waits for its cursor

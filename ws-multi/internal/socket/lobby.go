@@ -103,7 +103,9 @@ func (l *lobby) leave(c *halfOpen) {
 func (l *lobby) makeRoom(now time.Time) {
 	silent := l.silent(now)
 	for _, s := range silent[:min(len(silent), max(1, l.size/2))] {
-		s.reset()
+		if s.isSilent() { // it may have asked since
+			s.reset()
+		}
 	}
 }
 
@@ -164,10 +166,11 @@ func originOf(addr netip.Addr) netip.Prefix {
 // the descriptor. So Close is where its place is given back.
 type halfOpen struct {
 	*net.TCPConn
-	lobby  *lobby // nil: no bound
-	since  time.Time
-	origin netip.Prefix // of lobby.guests
-	closed atomic.Bool
+	lobby   *lobby // nil: no bound
+	since   time.Time
+	origin  netip.Prefix // of lobby.guests
+	closed  atomic.Bool
+	claimed atomic.Bool // by a reset or by the upgrade
 
 	tail  uint32      // the last four bytes read; of whoever reads, one at a time
 	asked atomic.Bool // the whole request was read
@@ -203,11 +206,17 @@ func (c *halfOpen) isSilent() bool {
 	return err == nil && unread == 0 // an error: it has just been closed
 }
 
+// claim decides between a reset and the upgrade: only one of them has the
+// descriptor, since a copy of it would be reset, too.
+func (c *halfOpen) claim() bool { return c.claimed.CompareAndSwap(false, true) }
+
 // reset closes a connection of which nothing is to be left in the kernel, as
 // TIME_WAIT would be.
 func (c *halfOpen) reset() {
-	_ = c.SetLinger(0)
-	_ = c.Close()
+	if c.claim() {
+		_ = c.SetLinger(0)
+		_ = c.Close()
+	}
 }
 
 // Close closes the connection. Only the first of several calls counts for the

@@ -48,7 +48,7 @@ func TestSilentCrowd(t *testing.T) {
 	if r := s.from(t, "127.0.0.2").ask(t, plain); r.StatusCode != http.StatusOK {
 		t.Errorf("got %s", r.Status)
 	}
-	if took := time.Since(began); took > time.Second {
+	if took := time.Since(began); took > 3*time.Second {
 		t.Errorf("it took %v", took)
 	}
 }
@@ -63,7 +63,7 @@ func TestSlowCrowdOfMany(t *testing.T) {
 	if r := s.from(t, "127.0.0.2").ask(t, plain); r.StatusCode != http.StatusOK {
 		t.Errorf("got %s", r.Status)
 	}
-	if took := time.Since(began); took > time.Second {
+	if took := time.Since(began); took > 3*time.Second {
 		t.Errorf("it took %v", took)
 	}
 }

@@ -1,6 +1,7 @@
 package socket
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -51,6 +52,8 @@ func (u *Upgrader) Upgrade(w http.ResponseWriter, r *http.Request) (FD, error) {
 	return detach(ws.NetConn())
 }
 
+var errMadeRoom = errors.New("the connection was silent for long, and makes room for others")
+
 // detach takes the TCP connection out of nc, which is closed in any case: the
 // descriptor that is a copy keeps the connection, and Close takes the one that was
 // copied out of the runtime's poller.
@@ -59,6 +62,9 @@ func (u *Upgrader) Upgrade(w http.ResponseWriter, r *http.Request) (FD, error) {
 // blocking. It shares the file's flags, so it is non-blocking as nc's is.
 func detach(nc net.Conn) (FD, error) {
 	defer nc.Close()
+	if h, ok := nc.(*halfOpen); ok && !h.claim() {
+		return -1, errMadeRoom
+	}
 	c, ok := nc.(syscall.Conn)
 	if !ok {
 		return -1, fmt.Errorf("detach connection: %T has no descriptor", nc)

@@ -213,8 +213,9 @@ func (g *Guard) Open() int {
 func (g *Guard) AddHandshake(cpu time.Duration) { g.hsTime.Add(int64(cpu)) }
 
 // HandshakeCost is about what one upgrade costs with its goroutines and
-// allocations, rather less than more: what is taken off too much, the guard does
-// not see. go test -bench HandshakeCost measures it.
+// allocations, and RefusedCost what an answer without them does; rather less than
+// more: what is taken off too much, the guard does not see. go test -bench
+// HandshakeCost measures the first.
 const (
 	HandshakeCost = 100 * time.Microsecond
 	RefusedCost   = HandshakeCost * 4 / 5

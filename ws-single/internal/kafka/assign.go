@@ -52,6 +52,9 @@ func (r *reader) takeUpdate() {
 		if u.surveyed {
 			r.surveyed = true
 		}
+		if !u.complete.IsZero() {
+			r.batch.add(Item{Kind: Surveyed, Timestamp: Since(u.complete)})
+		}
 		if u.checked {
 			r.doubt.asked, r.doubt.settled, r.doubt.bounds, r.doubt.since = false, true, u.bounds, time.Now()
 		}

@@ -1,5 +1,7 @@
 package kafka
 
+import "time"
+
 // Kind says what an Item is.
 type Kind uint8
 
@@ -14,7 +16,14 @@ const (
 	NewLog                   // the topic was made anew as Log; its partitions follow as Started
 	Progress                 // Offset, and all before, passed without a message
 	Loaded                   // every partition known at the start was read to the end it had then
+	Surveyed                 // all topics and partitions that were there at Timestamp have been told
 )
+
+// started is where Since begins.
+var started = time.Now()
+
+// Since is a time in ms of a clock that never steps, for Surveyed.
+func Since(t time.Time) int64 { return t.Sub(started).Milliseconds() }
 
 // Item is one thing that happened to a log. Which fields count depends on Kind.
 type Item struct {
@@ -24,7 +33,7 @@ type Item struct {
 	Offset    int64 // Record: its own. Started, Gap: the next that will be read. Progress: the last passed over
 	From, To  int64 // Gap: the lost offsets, both inclusive
 	Log       string
-	Timestamp int64 // Record: Unix milliseconds
+	Timestamp int64 // Record: Unix milliseconds. Surveyed: of Since
 	Tombstone bool
 	Symbol    []byte // Record; valid until Release
 	Body      []byte // Record: wire.AppendBody's bytes; valid until Release

@@ -24,6 +24,8 @@ type update struct {
 	found []finding
 	// surveyed: every partition that was there at the start has been found.
 	surveyed bool
+	// complete: when the survey began, if it found all that there is.
+	complete time.Time
 	// checked: bounds answers a check.
 	checked bool
 	bounds  []bounds
@@ -157,6 +159,7 @@ func (d *discovery) silent(why error) {
 // tells it. complete is false when something is known to be there but cannot be
 // read yet, as a partition without a leader.
 func (d *discovery) survey(ctx context.Context) (complete bool, err error) {
+	began := time.Now()
 	now, err := d.cluster.describe(ctx, d.names)
 	if err != nil {
 		return false, err
@@ -204,11 +207,18 @@ func (d *discovery) survey(ctx context.Context) (complete bool, err error) {
 			u.found = append(u.found, finding{event: event, log: t.log, id: t.id, parts: parts})
 		}
 	}
-	if !d.surveyed && complete {
-		d.surveyed, u.surveyed = true, true
+	if complete {
+		u.complete, u.surveyed, d.surveyed = began, !d.surveyed, true
 	}
-	if len(u.found) > 0 || u.surveyed {
+	switch {
+	case len(u.found) > 0 || u.surveyed:
 		d.tell(ctx, u)
+	case complete:
+		select { // probes must not wait for a reader that has other things to do
+		case d.c.updates <- u:
+			d.c.wake()
+		default:
+		}
 	}
 	return complete, nil
 }

@@ -98,6 +98,7 @@ type Loop struct {
 
 	waiting   []ref         // subscribes that wait for their cursor
 	retriedAt int64         // when they were looked at
+	surveyed  int64         // of kafka.Since: all topics and partitions of then are in the log
 	asking    chan struct{} // bounds the questions to Kafka about them
 	pacers    []*pacer
 	drain     *pacer

@@ -190,6 +190,70 @@ func TestCursorAheadIsUnavailableInTheEnd(t *testing.T) {
 	c.subscribe("A.trade") // nothing had changed
 }
 
+// What is not there though all was looked for since is lost; else the client may
+// ask again.
+func TestCursorOfWhatIsGone(t *testing.T) {
+	b := start(t, testOptions())
+	subscribe := map[string]any{
+		"channels": []string{"A.trade", "A.quote"}, "cursor": wire.Cursor{"trade": {Log: "log-trade", At: []int64{-1, -1, -1, -1, 5}}, "quote": {Log: "log-quote", At: []int64{}}},
+	}
+	before, after := b.dial(0, ""), b.dial(0, "")
+	before.send("subscribe", subscribe)
+	before.send("heartbeat", nil)
+	before.expect("pong")
+	time.Sleep(20 * time.Millisecond)
+	b.log.batches <- &kafka.Batch{Items: []kafka.Item{{Kind: kafka.Surveyed, Timestamp: kafka.Since(time.Now())}}}
+	time.Sleep(20 * time.Millisecond)
+	after.send("subscribe", subscribe)
+	if ack := before.expect("subscription_ack"); *ack.Recovered || !slices.Equal(ack.Lost, []string{"trade"}) {
+		t.Errorf("ack %+v", ack)
+	}
+	after.expectError("UNAVAILABLE")
+}
+
+// An answer of Kafka is for the subscribe that asked for it.
+func TestALateAnswerIsForNobodyElse(t *testing.T) {
+	b := start(t, testOptions())
+	late := make(chan struct{})
+	asked := make(chan int64, 2)
+	asked <- 10
+	asked <- 30
+	b.log.ends = func(_ int, ps []int32) ([]int64, error) {
+		end := <-asked
+		if end == 10 {
+			<-late
+		}
+		return slices.Repeat([]int64{end}, len(ps)), nil
+	}
+	c := b.dial(0, "")
+	at := []int64{-1, -1, -1}
+	p := int(int32('A') % testPartitions)
+	subscribe := func(offset int64) {
+		at[p] = offset
+		c.send("subscribe", map[string]any{"channels": []string{"A.trade"}, "cursor": wire.Cursor{"trade": {Log: "log-trade", At: at}}})
+	}
+	subscribe(2)
+	c.send("heartbeat", nil)
+	c.expect("pong")
+	b.log.publish("A", 0, "0", "1", "2")
+	c.expect("subscription_ack")
+	c.expect("replay_complete")
+	c.send("unsubscribe", map[string]any{"channels": []string{"A.trade"}})
+	c.expect("unsubscription_ack")
+	subscribe(20)
+	c.send("unsubscribe", nil)
+	c.expect("unsubscription_ack")
+	close(late)
+	time.Sleep(50 * time.Millisecond)
+	for i := 3; i <= 20; i++ {
+		b.log.publish("A", 0, fmt.Sprint(i))
+	}
+	if ack := c.expect("subscription_ack"); !*ack.Recovered {
+		t.Errorf("ack %+v", ack)
+	}
+	c.expect("replay_complete")
+}
+
 func TestGapIsToldToThoseConcerned(t *testing.T) {
 	b := start(t, testOptions())
 	c, other := b.dial(0, ""), b.dial(0, "")

@@ -7,12 +7,14 @@ import (
 	"time"
 
 	"github.com/adred-codev/ws_poc/ws-single/internal/history"
+	"github.com/adred-codev/ws_poc/ws-single/internal/kafka"
 	"github.com/adred-codev/ws_poc/ws-single/internal/kit/wire"
 )
 
 // awaiting is a subscribe whose cursor is ahead of what was read here.
 type awaiting struct {
 	cmd   wire.Command
+	since int64 // of kafka.Since; when it came
 	until int64 // on the loop's clock; then it is Unavailable
 	asked bool  // where the log ends; what lies beyond is lost
 	short map[string]bool
@@ -31,7 +33,7 @@ func (l *Loop) subscribe(c *conn, cmd *wire.Command) {
 		l.begin(c, cmd, nil, nil)
 		return
 	}
-	l.resume(c, &awaiting{cmd: *cmd, until: l.clock.now + aheadTime})
+	l.resume(c, &awaiting{cmd: *cmd, since: kafka.Since(l.clock.read), until: l.clock.now + aheadTime})
 }
 
 // subscribable says why a subscribe is refused, or nothing.
@@ -129,7 +131,7 @@ func (l *Loop) await(c *conn, a *awaiting, ahead map[int][]int32) {
 	}
 	if !a.asked {
 		a.asked = true
-		l.askEnds(c, ahead)
+		l.askEnds(c, a, ahead)
 	}
 }
 
@@ -137,10 +139,10 @@ func (l *Loop) await(c *conn, a *awaiting, ahead map[int][]int32) {
 const maxAsking = 4
 
 // askEnds asks Kafka where the log ends, in a goroutine of its own.
-func (l *Loop) askEnds(c *conn, ahead map[int][]int32) {
+func (l *Loop) askEnds(c *conn, a *awaiting, ahead map[int][]int32) {
 	r := c.ref
 	for e, partitions := range ahead {
-		if len(partitions) == 0 {
+		if partitions = l.readHere(e, partitions); len(partitions) == 0 {
 			continue
 		}
 		l.started.Go(func() {
@@ -156,28 +158,61 @@ func (l *Loop) askEnds(c *conn, ahead map[int][]int32) {
 			if err != nil {
 				return // the subscribe's own deadline answers
 			}
-			l.put(input{kind: inCall, run: func() { l.knowEnds(r, e, partitions, ends) }})
+			l.put(input{kind: inCall, run: func() { l.knowEnds(r, a, e, partitions, ends) }})
 		})
 	}
 }
 
-// knowEnds gives up an event whose cursor lies beyond the log's end.
-func (l *Loop) knowEnds(r ref, event int, partitions []int32, ends []int64) {
+// knowEnds gives up an event whose cursor lies beyond the log's end. The answer
+// counts for the subscribe that asked: the next one may be of a log that has grown.
+func (l *Loop) knowEnds(r ref, a *awaiting, event int, partitions []int32, ends []int64) {
 	c := l.conns[r.slot]
-	if c == nil || c.gen != r.gen || c.awaiting == nil {
+	if c == nil || c.gen != r.gen || c.awaiting != a {
 		return
 	}
 	name := l.events[event]
-	pos := c.awaiting.cmd.Cursor[name]
 	for i, p := range partitions {
-		if pos.Last(p) >= ends[i] {
-			if c.awaiting.short == nil {
-				c.awaiting.short = make(map[string]bool)
-			}
-			c.awaiting.short[name] = true
+		if a.cmd.Cursor[name].Last(p) >= ends[i] {
+			a.giveUp(name)
 		}
 	}
 	l.retry(c)
+}
+
+// giveUp makes an event lost.
+func (a *awaiting) giveUp(event string) {
+	if a.short == nil {
+		a.short = make(map[string]bool)
+	}
+	a.short[event] = true
+}
+
+// giveUpAbsent gives up the events whose topics, or partitions that the cursor
+// names, have been looked for since and are not there: a client that sends such a
+// cursor again and again would never have its other channels.
+func (l *Loop) giveUpAbsent(a *awaiting) {
+	if l.surveyed < a.since {
+		return
+	}
+	for name, pos := range a.cmd.Cursor {
+		e, known := l.index.EventIndex(name)
+		if !known {
+			continue
+		}
+		verdict, partitions := l.log.Recoverable(e, pos)
+		if verdict == history.Ahead && len(l.readHere(e, partitions)) == 0 {
+			a.giveUp(name)
+		}
+	}
+}
+
+// readHere picks the partitions that are read here. Of the others Kafka is not
+// asked: about one that does not exist there is no answer, and so none about the rest.
+func (l *Loop) readHere(event int, partitions []int32) []int32 {
+	return slices.DeleteFunc(partitions, func(p int32) bool {
+		_, read := l.log.End(event, p)
+		return !read
+	})
 }
 
 // retry looks again at a subscribe that waits.
@@ -188,8 +223,12 @@ func (l *Loop) retry(c *conn) {
 		l.refuse(c, &a.cmd, code, message)
 		return
 	}
+	over := l.clock.now >= a.until
+	if over {
+		l.giveUpAbsent(a)
+	}
 	l.resume(c, a)
-	if c.awaiting != nil && l.clock.now >= a.until {
+	if c.awaiting != nil && over {
 		c.awaiting = nil
 		l.refuse(c, &a.cmd, wire.Unavailable, "the cursor is ahead of what this server has read: send it again")
 	}

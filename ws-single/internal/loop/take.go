@@ -60,6 +60,8 @@ func (l *Loop) takeItem(it *kafka.Item) int {
 		return l.tell(l.log.Remade(it.Event, it.Log, now), it.Event)
 	case kafka.Loaded:
 		l.loaded.Store(true)
+	case kafka.Surveyed:
+		l.surveyed = it.Timestamp
 	}
 	return 0
 }

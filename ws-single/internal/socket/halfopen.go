@@ -115,8 +115,9 @@ func (h *halfOpen) leave(p *place) bool {
 // more than a handshake.
 func (h *halfOpen) thin(now time.Time) {
 	for _, p := range h.slowest(now, max(1, cap(h.slots)/2)) {
-		// Who has just been upgraded is somebody else's, and so is its descriptor.
-		if h.leave(p) {
+		// Who has just been upgraded is somebody else's, and so is its descriptor;
+		// who has asked meanwhile may stay.
+		if p.silent() && h.leave(p) {
 			_ = p.conn.SetLinger(0) // so that no TIME_WAIT stays of it
 			_ = p.conn.Close()
 		}
