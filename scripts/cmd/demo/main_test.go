@@ -146,8 +146,18 @@ func TestServerFlag(t *testing.T) {
 	if err != nil || !slices.Equal(o.servers, want) {
 		t.Errorf("%v, %v; want %v, from the caller's directory", o.servers, err, want)
 	}
-	if list, err := programs(t.Context(), want, nil); err != nil || !slices.Equal(list, want) {
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	there := []program{{"ws", self}}
+	if list, err := programs(t.Context(), there, nil); err != nil || !slices.Equal(list, there) {
 		t.Errorf("%v, %v; want them as they were named", list, err)
+	}
+	for _, binary := range []string{"/home/me/bin/ws", t.TempDir(), "main_test.go"} {
+		if _, err := programs(t.Context(), []program{{"ws", binary}}, nil); err == nil || !strings.Contains(err.Error(), binary+" is no program") {
+			t.Errorf("%s: %v", binary, err)
+		}
 	}
 	for _, c := range []struct{ args, want string }{
 		{"bin/ws other/ws", "two servers are called ws"},

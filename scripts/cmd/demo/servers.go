@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -19,6 +20,11 @@ type program struct {
 // programs are the servers to show beside each other: those that --server names, else every variant of the repository,
 // built now.
 func programs(ctx context.Context, asked []program, stderr io.Writer) ([]program, error) {
+	for _, p := range asked {
+		if info, err := os.Stat(p.binary); err != nil || !info.Mode().IsRegular() || info.Mode()&0o111 == 0 {
+			return nil, fmt.Errorf("--server: %s is no program: give the path of a server that is built, as ws-multi/ws-multi after `cd ws-multi && go build`; without --server the demo builds both variants itself", p.binary)
+		}
+	}
 	if len(asked) > 0 {
 		return asked, nil
 	}
