@@ -53,9 +53,19 @@ func TestOneWhoFloodsDoesNotKeepOthersBack(t *testing.T) {
 	flood.closes(4500, true)
 }
 
-// While live clients are served, those who catch up have every second turn.
+// While live clients wait, those who catch up have every second turn; where each
+// turn serves all of them, they have each.
 func TestLiveOnesDoNotWaitForAReplay(t *testing.T) {
-	const clients, missed = 3 * maxSweep / 2, 2000
+	for name, c := range map[string]struct{ clients, every int }{
+		"more than a turn serves": {3 * maxSweep / 2, pullEvery},
+		"few":                     {5, 1},
+	} {
+		t.Run(name, func(t *testing.T) { replayBeside(t, c.clients, c.every) })
+	}
+}
+
+func replayBeside(t *testing.T, clients, every int) {
+	const missed = 2000
 	w := newStepped(t, testOptions(), history.Options{})
 	for range clients {
 		w.join(0).say(`{"type":"subscribe","data":{"channels":["A.book"]}}`)
@@ -66,7 +76,7 @@ func TestLiveOnesDoNotWaitForAReplay(t *testing.T) {
 	w.show()
 	late := w.join(0)
 	late.write(saying(nil, `{"type":"subscribe","data":{"channels":["B.trade"],"cursor":{"trade":{"log":"log-trade","at":[]}}}}`))
-	visits, last := 0, -pullEvery
+	visits, last, least := 0, -every, missed
 	for turn := 0; w.counts.Replayed < missed; turn++ {
 		if turn == 1000 {
 			t.Fatalf("%d messages were replayed in %d turns", w.counts.Replayed, turn)
@@ -83,12 +93,12 @@ func TestLiveOnesDoNotWaitForAReplay(t *testing.T) {
 		if w.counts.Replayed == replayed {
 			continue
 		}
-		if visits++; turn-last < pullEvery {
-			t.Errorf("visits in turns %d and %d", last, turn)
+		if visits++; visits > 1 {
+			least = min(least, turn-last)
 		}
 		last = turn
 	}
-	if visits < 3 {
-		t.Errorf("the replay took %d visits, too few for this test", visits)
+	if visits < 3 || least != every {
+		t.Errorf("the replay took %d visits, two of them %d turns apart, wanted %d", visits, least, every)
 	}
 }

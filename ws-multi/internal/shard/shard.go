@@ -103,7 +103,7 @@ type Shard struct {
 	unread  ring // slots with more to read
 	marked  marked
 	pulls   ring // slots to be caught up with
-	serving uint // turns that served live ones
+	crowded uint // turns that left live ones waiting
 	due     []due
 
 	ahead     []ident // with a subscribe that waits for its cursor
