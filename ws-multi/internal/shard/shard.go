@@ -103,7 +103,6 @@ type Shard struct {
 	unread  ring // slots with more to read
 	marked  marked
 	pulls   ring // slots to be caught up with
-	crowded uint // turns that left live ones waiting
 	due     []due
 
 	ahead     []ident // with a subscribe that waits for its cursor
