@@ -54,7 +54,7 @@ func pretendServer(behave string) {
 	var scrapes atomic.Int64 // each finds 100 messages more, of which 98 took at most 1 ms and 2 at most 2 ms
 	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, _ *http.Request) {
 		n := scrapes.Add(1)
-		fmt.Fprintf(w, pretendMetrics, 100*n, 98*n, 100*n, 100*n, 100*n)
+		fmt.Fprintf(w, pretendMetrics, 1e6+100*n, 98*n, 100*n, 100*n, 100*n)
 	})
 	mux.HandleFunc("POST /drain", func(http.ResponseWriter, *http.Request) { signals <- syscall.SIGTERM })
 	mux.HandleFunc("POST /die", func(http.ResponseWriter, *http.Request) { os.Exit(3) })
