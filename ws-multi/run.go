@@ -22,6 +22,7 @@ import (
 	"github.com/adred-codev/ws_poc/ws-multi/internal/history"
 	"github.com/adred-codev/ws_poc/ws-multi/internal/kafka"
 	"github.com/adred-codev/ws_poc/ws-multi/internal/kit/wire"
+	"github.com/adred-codev/ws_poc/ws-multi/internal/logging"
 	"github.com/adred-codev/ws_poc/ws-multi/internal/metrics"
 	"github.com/adred-codev/ws_poc/ws-multi/internal/router"
 	"github.com/adred-codev/ws_poc/ws-multi/internal/shard"
@@ -147,6 +148,7 @@ func (s *server) metrics(build version.Info, events []string) http.Handler {
 		},
 		Guard: s.guard.Snapshot, Kafka: s.consumer.Stats, Rejected: s.front.Rejected,
 		Ready: func() bool { return s.unready() == nil }, Draining: s.isDraining,
+		Unlogged: func() int64 { return logging.Missed(s.log) },
 	}))
 	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
 }

@@ -25,6 +25,7 @@ import (
 	"github.com/adred-codev/ws_poc/ws-single/internal/guard"
 	"github.com/adred-codev/ws_poc/ws-single/internal/kafka"
 	"github.com/adred-codev/ws_poc/ws-single/internal/kit/wire"
+	"github.com/adred-codev/ws_poc/ws-single/internal/logging"
 	"github.com/adred-codev/ws_poc/ws-single/internal/loop"
 	"github.com/adred-codev/ws_poc/ws-single/internal/metrics"
 	"github.com/adred-codev/ws_poc/ws-single/internal/socket"
@@ -105,6 +106,7 @@ func serve(ctx context.Context, cfg *config.Config, log *slog.Logger, _ io.Write
 	registry.MustRegister(metrics.New(metrics.Sources{
 		Build: build, Events: events, Loop: fanout.Snapshot, Guard: guards.Snapshot, Kafka: consumer.Stats,
 		Rejected: s.front.Rejected, Ready: func() bool { return s.NotReady() == nil && !s.Draining() }, Draining: s.Draining,
+		LogLost: func() int64 { return logging.Lost(log) },
 	}))
 	s.admin = admin.New(admin.Options{
 		Metrics: promhttp.HandlerFor(registry, promhttp.HandlerOpts{}),

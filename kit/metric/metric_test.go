@@ -109,6 +109,7 @@ func TestMetricsAreThese(t *testing.T) {
 		"ws_history_bytes": "gauge", "ws_history_records": "gauge", "ws_history_age_seconds": "gauge",
 		"ws_loop_busy_ratio": "gauge shard", "ws_loop_turn_seconds": "histogram shard", "ws_loop_lag_records": "gauge shard", "ws_shard_connections": "gauge shard",
 		"ws_cpu_ratio": "gauge", "ws_cpu_throttled_seconds_total": "counter", "ws_memory_bytes": "gauge kind", "ws_memory_limit_bytes": "gauge",
+		"ws_log_lines_lost_total": "counter",
 	}
 	for _, def := range metric.All() {
 		got := strings.Join(append([]string{string(def.Kind)}, def.Labels...), " ")

@@ -16,7 +16,8 @@ import (
 
 // New returns a logger of what is at level or above, to w. format is one of
 // config.LogAuto, LogText and LogJSON. Text has colours on a terminal, unless
-// environ has NO_COLOR with a value (no-color.org).
+// environ has NO_COLOR with a value (no-color.org). What cannot be written is
+// counted: see Missed.
 func New(w io.Writer, level slog.Leveler, format string, environ []string) *slog.Logger {
 	onTerminal := false
 	if file, ok := w.(*os.File); ok {
@@ -28,14 +29,15 @@ func New(w io.Writer, level slog.Leveler, format string, environ []string) *slog
 			format = config.LogText
 		}
 	}
+	out := &whole{w: w}
 	if format == config.LogJSON {
-		return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level, ReplaceAttr: spellTimes}))
+		return behindGate(slog.NewJSONHandler(out, &slog.HandlerOptions{Level: level, ReplaceAttr: spellTimes}))
 	}
 	plain := !onTerminal || slices.ContainsFunc(environ, func(entry string) bool {
 		value, found := strings.CutPrefix(entry, "NO_COLOR=")
 		return found && value != ""
 	})
-	return slog.New(tint.NewTextHandler(w, &tint.Options{Level: level, NoColor: plain, TimeFormat: time.TimeOnly + ".000"}))
+	return behindGate(tint.NewTextHandler(out, &tint.Options{Level: level, NoColor: plain, TimeFormat: time.TimeOnly + ".000"}))
 }
 
 // spellTimes writes a length of time as settings do: 1.5s is clear to whoever

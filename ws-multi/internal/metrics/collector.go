@@ -25,6 +25,7 @@ type Sources struct {
 	Rejected func() map[string]uint64 // refusals since the start, by metric.Rejects
 	Ready    func() bool
 	Draining func() bool
+	Unlogged func() int64 // log lines that could not be written
 }
 
 // History is the router's.
@@ -64,6 +65,7 @@ func (c *Collector) Collect(to chan<- prometheus.Metric) {
 	s.history(c.sources.History())
 	s.resources(c.sources.Guard())
 	s.kafka(c.sources.Kafka(), c.sources.Events)
+	s.value(metric.LogLinesLost, float64(c.sources.Unlogged()))
 }
 
 // scrape is one Collect on its way.

@@ -55,6 +55,7 @@ func sources(shards ...*shard.Snapshot) Sources {
 		Rejected: func() map[string]uint64 { return map[string]uint64{metric.RejectCPU: 51} },
 		Ready:    func() bool { return true },
 		Draining: func() bool { return false },
+		Unlogged: func() int64 { return 36 },
 	}
 }
 

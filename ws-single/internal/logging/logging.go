@@ -15,17 +15,18 @@ import (
 // New returns a logger that writes to w at level and above, in one of
 // LOG_FORMAT's formats. With auto it writes text where w is a terminal. Text is
 // coloured on a terminal unless environ has a NO_COLOR that is not empty
-// (no-color.org).
+// (no-color.org). Lines that cannot be written are counted ([Lost]).
 func New(w io.Writer, level slog.Leveler, format string, environ []string) *slog.Logger {
 	terminal := isTerminal(w)
+	lines := &lineWriter{to: w}
 	if format == config.LogText || format == config.LogAuto && terminal {
-		return slog.New(tint.NewTextHandler(w, &tint.Options{
+		return slog.New(counting(tint.NewTextHandler(lines, &tint.Options{
 			Level:      level,
 			TimeFormat: "15:04:05.000",
 			NoColor:    !terminal || noColor(environ),
-		}))
+		})))
 	}
-	return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level, ReplaceAttr: readable}))
+	return slog.New(counting(slog.NewJSONHandler(lines, &slog.HandlerOptions{Level: level, ReplaceAttr: readable})))
 }
 
 // readable writes durations as people and the settings do, not as nanoseconds.

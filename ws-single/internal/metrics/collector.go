@@ -28,6 +28,7 @@ type Sources struct {
 	Rejected func() map[string]uint64
 	Ready    func() bool
 	Draining func() bool
+	LogLost  func() int64 // log lines that could not be written
 }
 
 // Collector is the prometheus.Collector of all metrics of kit/metric.
@@ -115,6 +116,7 @@ func (c *Collector) Collect(ch chan<- prometheus.Metric) {
 	out(metric.Memory, float64(g.MemoryNative), metric.MemoryNative)
 	out(metric.Memory, float64(g.MemoryKernel), metric.MemoryKernel)
 	out(metric.MemoryLimit, float64(g.MemoryLimit))
+	out(metric.LogLinesLost, float64(c.s.LogLost()))
 
 	c.kafka(out)
 }

@@ -24,6 +24,7 @@ func scrape(t *testing.T, l *loop.Loop) string {
 	registry.MustRegister(New(Sources{
 		Loop: l.Snapshot, Guard: func() guard.Snapshot { return guard.Snapshot{} }, Kafka: func() kafka.Stats { return kafka.Stats{} },
 		Rejected: func() map[string]uint64 { return nil }, Ready: func() bool { return false }, Draining: func() bool { return false },
+		LogLost: func() int64 { return 0 },
 	}))
 	answer := httptest.NewRecorder()
 	promhttp.HandlerFor(registry, promhttp.HandlerOpts{}).ServeHTTP(answer, httptest.NewRequest("GET", "/metrics", nil))

@@ -128,6 +128,10 @@ var (
 	// MemoryLimit is what the guard measures Memory against.
 	MemoryLimit = Def{Name: "ws_memory_limit_bytes", Kind: Gauge,
 		Help: "Bytes of memory that the guard allows in all; 0 when there is no limit."}
+
+	// LogLinesLost is what a full disk or a broken pipe cost the log: a log cannot tell it itself.
+	LogLinesLost = Def{Name: "ws_log_lines_lost_total", Kind: Counter,
+		Help: "Number of log lines that could not be written since the start, for want of room on the disk or the like."}
 )
 
 // All lists every metric, in the order of this package.
@@ -142,5 +146,6 @@ func All() []Def {
 		HistoryBytes, HistoryRecords, HistoryAge,
 		LoopBusy, LoopTurn, LoopLag, ShardConnections,
 		CPU, CPUThrottled, Memory, MemoryLimit,
+		LogLinesLost,
 	}
 }
