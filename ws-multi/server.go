@@ -60,8 +60,12 @@ func (s *server) run(ctx context.Context, inside net.Listener) error {
 	clients := s.httpServer(s.front, s.cfg.HandshakeTimeout) // also for a body: a request that never ends holds a place
 	clients.SetKeepAlivesEnabled(false)                      // an idle request connection would hold one too
 	operators := s.httpServer(s.admin, profileTime)
-	parts.Go(func() error { return closedIsFine("WS_ADDR", clients.Serve(s.guard.Listener(s.public))) })
-	parts.Go(func() error { return closedIsFine("WS_ADMIN_ADDR", operators.Serve(inside)) })
+	parts.Go(func() error {
+		return closedIsFine("WS_ADDR", clients.Serve(s.guard.Listener(&audible{Listener: s.public, name: "WS_ADDR", log: s.log})))
+	})
+	parts.Go(func() error {
+		return closedIsFine("WS_ADMIN_ADDR", operators.Serve(&audible{Listener: inside, name: "WS_ADMIN_ADDR", log: s.log}))
+	})
 	parts.Go(func() error {
 		select {
 		case <-ctx.Done():

@@ -56,8 +56,12 @@ func (s *server) run(ctx context.Context, inside net.Listener) error {
 	public.SetKeepAlivesEnabled(false)          // an idle request connection would count as half open
 	admin := s.httpServer(s.admin)
 	admin.ReadTimeout = adminTimeout
-	parts.Go(func() error { return served("WS_ADDR", public.Serve(s.guard.Listener(s.public))) })
-	parts.Go(func() error { return served("WS_ADMIN_ADDR", admin.Serve(inside)) })
+	parts.Go(func() error {
+		return served("WS_ADDR", public.Serve(s.guard.Listener(&tellingListener{Listener: s.public, setting: "WS_ADDR", log: s.log})))
+	})
+	parts.Go(func() error {
+		return served("WS_ADMIN_ADDR", admin.Serve(&tellingListener{Listener: inside, setting: "WS_ADMIN_ADDR", log: s.log}))
+	})
 
 	parts.Go(func() error {
 		select {

@@ -11,6 +11,8 @@ import (
 
 	"github.com/gorilla/websocket"
 	"golang.org/x/sys/unix"
+
+	"github.com/adred-codev/ws_poc/ws-multi/internal/kit/wire"
 )
 
 // Subprotocol is selected when the client offers it. It is the only one ever
@@ -81,6 +83,9 @@ func detach(nc net.Conn) (FD, error) {
 		err = failed
 	}
 	if err != nil {
+		// The handshake was answered: the client is told that it is not its fault.
+		_ = nc.SetWriteDeadline(time.Now().Add(time.Second))
+		_, _ = nc.Write(AppendClose(nil, wire.CloseInternalError, "the server has no descriptor left"))
 		return -1, fmt.Errorf("detach connection: %w", err)
 	}
 	return FD(copied), nil

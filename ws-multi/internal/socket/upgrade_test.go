@@ -1,6 +1,7 @@
 package socket
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -14,6 +15,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/adred-codev/ws_poc/ws-multi/internal/kit/wire"
 )
 
 func TestUpgradeSubprotocol(t *testing.T) {
@@ -243,5 +246,41 @@ func TestDetachNoSocket(t *testing.T) {
 	}
 	if _, err := theirs.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
 		t.Errorf("it is open: %v", err)
+	}
+}
+
+// A client that was answered hears that the server has no descriptor for it.
+func TestDetachNoDescriptor(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	theirs, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer theirs.Close()
+	ours, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: 1, Max: limit.Max}); err != nil {
+		t.Fatal(err)
+	}
+	_, failed := detach(ours)
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	if !errors.Is(failed, unix.EMFILE) {
+		t.Errorf("got %v, want EMFILE", failed)
+	}
+	got, err := io.ReadAll(theirs)
+	if want := AppendClose(nil, wire.CloseInternalError, "the server has no descriptor left"); err != nil || !bytes.Equal(got, want) {
+		t.Errorf("the client read %q, %v, want %q", got, err, want)
 	}
 }
