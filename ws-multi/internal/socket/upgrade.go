@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -47,11 +48,21 @@ func NewUpgrader(handshakeTimeout time.Duration) *Upgrader {
 //
 // w must come from a net/http server whose connections are TCP without TLS.
 func (u *Upgrader) Upgrade(w http.ResponseWriter, r *http.Request) (FD, error) {
+	oneLine(r.Header)
 	ws, err := u.gorilla.Upgrade(w, r, nil)
 	if err != nil {
 		return -1, fmt.Errorf("upgrade to websocket: %w", err)
 	}
 	return detach(ws.NetConn())
+}
+
+// oneLine makes one header of the lines that offer subprotocols: they are one list (RFC 6455, section 11.3.4), and gorilla
+// looks at the first only.
+func oneLine(h http.Header) {
+	const name = "Sec-Websocket-Protocol"
+	if lines := h[name]; len(lines) > 1 {
+		h[name] = []string{strings.Join(lines, ",")}
+	}
 }
 
 var errMadeRoom = errors.New("the connection was silent for long, and makes room for others")

@@ -28,10 +28,14 @@ func TestUpgradeSubprotocol(t *testing.T) {
 		{"bearer.secret, ws.v1", "ws.v1"},
 		{"bearer.secret", ""},
 		{"WS.V1", ""},
+		{"ws.v2\nws.v1", "ws.v1"}, // two lines are one list
 	} {
 		var headers []string
 		if test.offered != "" {
-			headers = append(headers, "Sec-WebSocket-Protocol: "+test.offered, "Sec-WebSocket-Extensions: permessage-deflate")
+			for line := range strings.SplitSeq(test.offered, "\n") {
+				headers = append(headers, "Sec-WebSocket-Protocol: "+line)
+			}
+			headers = append(headers, "Sec-WebSocket-Extensions: permessage-deflate")
 		}
 		p := s.dial(t)
 		r := p.ask(t, handshake(headers...))

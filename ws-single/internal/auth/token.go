@@ -17,23 +17,25 @@ const maxToken = 8 << 10
 
 // Bearer finds the token of a handshake, "" when there is none: in Authorization
 // (RFC 6750, 2.1), or, as a browser cannot set that, as subprotocol
-// bearer.<token> offered beside ws.v1. Authorization goes first. What is
-// ambiguous or malformed (two Authorization headers, two bearer subprotocols,
-// characters no token has) is no token. The result must not be logged, and the
+// bearer.<token> offered beside ws.v1. Authorization goes first; one of another
+// scheme is meant for somebody else, a proxy's password for instance. What is
+// ambiguous or malformed (two bearer tokens, characters no token has) is no
+// token. The result must not be logged, and the
 // subprotocol never be the one selected.
 func Bearer(r *http.Request) (token string, viaSubprotocol bool) {
-	if h := r.Header["Authorization"]; len(h) > 0 {
-		if len(h) > 1 {
-			return "", false
-		}
-		scheme, rest, _ := strings.Cut(h[0], " ")
+	found := false
+	for _, h := range r.Header["Authorization"] {
+		scheme, rest, _ := strings.Cut(h, " ")
 		if !strings.EqualFold(scheme, "Bearer") {
+			continue
+		}
+		rest = strings.Trim(rest, " ")
+		if found || !validToken(rest) {
 			return "", false
 		}
-		token = strings.Trim(rest, " ")
-		if !validToken(token) {
-			return "", false
-		}
+		token, found = rest, true
+	}
+	if found {
 		return token, false
 	}
 	offered := false

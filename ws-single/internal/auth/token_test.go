@@ -41,7 +41,9 @@ func TestBearer(t *testing.T) {
 		{"empty", header{proto: {"ws.v1, bearer."}}, "", false},
 		{"no token", header{proto: {"ws.v1"}}, "", false},
 		{"authorization goes first", header{auth: {"Bearer a"}, proto: {"ws.v1, bearer.b"}}, "a", false},
-		{"and decides", header{auth: {"Basic a"}, proto: {"ws.v1, bearer.b"}}, "", false},
+		{"and decides", header{auth: {"Bearer"}, proto: {"ws.v1, bearer.b"}}, "", false},
+		{"but for another scheme", header{auth: {"Basic a"}, proto: {"ws.v1, bearer.b"}}, "b", true},
+		{"beside another scheme", header{auth: {"Basic a", "Bearer b"}}, "b", false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			got, via := Bearer(&http.Request{Header: tc.h})

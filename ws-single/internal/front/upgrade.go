@@ -142,7 +142,8 @@ func (h *Handler) upgrade(w http.ResponseWriter, r *http.Request) {
 // admitted goes on with a client that has a place. It reports whether the loop
 // has taken the connection, and the place with it.
 func (h *Handler) admitted(w http.ResponseWriter, r *http.Request, place *guard.Slot) bool {
-	if r.Header.Get("Origin") != "" && !h.fromAllowed(w, r, false) {
+	_, named := r.Header["Origin"] // an empty one is one, and not allowed
+	if named && !h.fromAllowed(w, r, false) {
 		return false
 	}
 	identity, tokenErr := h.identify(r)
@@ -151,7 +152,7 @@ func (h *Handler) admitted(w http.ResponseWriter, r *http.Request, place *guard.
 		return false
 	}
 	verified := h.o.Verifier != nil && tokenErr == nil
-	if r.Header.Get("Origin") == "" && tokenErr == nil && !h.fromAllowed(w, r, verified) {
+	if !named && tokenErr == nil && !h.fromAllowed(w, r, verified) {
 		return false
 	}
 	sock, err := h.o.Upgrader.Upgrade(w, r)

@@ -15,14 +15,16 @@ const freeBeat = 5000
 // command does one command, or answers why not; then nothing has changed.
 func (l *Loop) command(c *conn, in *input) {
 	cmd := &in.cmd
+	if errors.Is(in.err, wire.ErrNotObject) { // no command, so no rate of commands excuses it
+		l.count(cmd.Type, wire.BadRequest)
+		l.closeAfter(c, wire.CloseBadRequest, "not a JSON object", farewellTime)
+		return
+	}
 	if !l.allowed(c, cmd) {
 		return
 	}
 	var refused *wire.CommandError
 	switch {
-	case errors.Is(in.err, wire.ErrNotObject):
-		l.count(cmd.Type, wire.BadRequest)
-		l.closeAfter(c, wire.CloseBadRequest, "not a JSON object", farewellTime)
 	case errors.As(in.err, &refused): // of the form; a token's is renew's
 		l.refuse(c, cmd, refused.Code, refused.Message)
 	case cmd.Type == wire.TypeHeartbeat:

@@ -70,9 +70,10 @@ func (l *Loop) message(o *output, w what, n uint64, passed uint32) {
 }
 
 // gap renders a gap entry for this connection.
-func (l *Loop) gap(o *output, c *conn, w what, n uint64) {
+func (l *Loop) gap(o *output, c *conn, s *stream, w what, n uint64) {
 	g, _ := l.log.Gap(n)
-	o.mark(w, n, 0)
+	o.mark(w, n, s.passed)
+	s.passed = 0
 	m := wire.Gap{
 		Event: l.events[g.Event], Partition: g.Partition, From: g.From, To: g.To, Log: g.Log,
 		Cursor: l.cursor(c, o.main.at, o.again.at),
@@ -133,6 +134,7 @@ func (l *Loop) settle(c *conn, taken int) {
 			l.stats.Sent++
 			l.stats.Replayed++
 		case aReplayEnd:
+			l.pass(c, &o.again) // what was passed over behind its last message
 			l.endReplay(c)
 		}
 	}

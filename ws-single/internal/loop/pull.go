@@ -92,7 +92,7 @@ func (l *Loop) pullMain(o *output, c *conn) bool {
 		}
 		o.main.at = n + 1
 		if _, isGap := l.log.Gap(n); isGap {
-			l.gap(o, c, aGap, n)
+			l.gap(o, c, &o.main, aGap, n)
 		} else if l.conflated(n) {
 			o.main.passed++
 			passed++

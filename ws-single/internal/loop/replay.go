@@ -114,7 +114,7 @@ func (l *Loop) pullReplay(o *output, c *conn) bool {
 		}
 		o.again.at = n + 1
 		if _, isGap := l.log.Gap(n); isGap {
-			l.gap(o, c, aReplayedGap, n)
+			l.gap(o, c, &o.again, aReplayedGap, n)
 		} else if r.newest == 0 && l.conflated(n) {
 			o.again.passed++
 			passed++

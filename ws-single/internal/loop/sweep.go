@@ -33,7 +33,7 @@ func (l *Loop) flush(c *conn) {
 		d := l.due[c.due.head-1] // the history keeps what is due
 		if _, isGap := l.log.Gap(d.n); isGap {
 			o.main.at = d.n + 1
-			l.gap(o, c, aGap, d.n)
+			l.gap(o, c, &o.main, aGap, d.n)
 		} else {
 			l.message(o, aMessage, d.n, 0)
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -42,6 +43,10 @@ func NewUpgrader(messageBytes int64, handshake time.Duration) *Upgrader {
 // caller's from then on. After an error the response has been written.
 func (u *Upgrader) Upgrade(w http.ResponseWriter, r *http.Request) (*Conn, error) {
 	h := &hijacker{ResponseWriter: w}
+	// Several lines are one list (RFC 6455, section 11.3.4), of which gorilla reads the first.
+	if offered := r.Header["Sec-Websocket-Protocol"]; len(offered) > 1 {
+		r.Header.Set("Sec-Websocket-Protocol", strings.Join(offered, ", "))
+	}
 	if _, err := u.ws.Upgrade(h, r, nil); err != nil {
 		return nil, err
 	}
