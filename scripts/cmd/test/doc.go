@@ -9,6 +9,7 @@
 //	node.go      tests on Node's runner
 //	autobahn.go  the Autobahn cases, by kosoku
 //	python.go    virtual environments
+//	security.go  known vulnerabilities, by govulncheck, and licences
 //	shared.go    what parts share: one Kafka broker, the servers' binaries
 //
 // A part runs on one goroutine; at most --jobs of them run at once, and run

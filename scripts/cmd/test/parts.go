@@ -66,6 +66,12 @@ func parts(variants []variant.Variant) []part {
 		name: "kit-copies", about: "the variants' copies of the kit are whole",
 		run: func(j *job) { j.check("scripts/kit check", j.root, filepath.Join(j.scripts, "kit"), "check") },
 	}, part{
+		name: "vulnerabilities", needs: []string{"gcc"}, about: "govulncheck: no module calls a function with a known vulnerability",
+		run: func(j *job) { j.vulnerabilities() },
+	}, part{
+		name: "licences", about: "what the servers are linked with is listed, and its licences are allowed",
+		run: func(j *job) { j.licences() },
+	}, part{
 		name: "load", needs: kafka, full: true, about: "1,000 connections x 5 messages/s for 60 s, and with 50 of them stalled",
 		run: func(j *job) { j.withServers("-tags=full", "-run=^TestLoad", "./e2e") },
 	})

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -18,10 +19,20 @@ type job struct {
 	ctx                     context.Context
 	passed, failed, skipped int
 	report                  bytes.Buffer
+	skips, notes            []string // why tests were skipped; what is to be known though nothing failed
 }
 
 // pass counts tests that passed.
 func (j *job) pass(n int) { j.passed += n }
+
+// skip counts one test that could not run; the summary says why.
+func (j *job) skip(why string) {
+	j.skipped++
+	j.skips = append(j.skips, why)
+}
+
+// note has the summary tell something that is no failure.
+func (j *job) note(text string) { j.notes = append(j.notes, text) }
 
 // fail counts one test that failed, with all it said.
 func (j *job) fail(name, output string) {
@@ -108,7 +119,7 @@ func runPart(ctx context.Context, s *shared, p part) *job {
 	began := time.Now()
 	j := &job{shared: s, ctx: ctx}
 	p.run(j)
-	if j.passed+j.failed == 0 {
+	if j.passed+j.failed+len(j.skips) == 0 {
 		j.fail(p.name, "no test ran")
 	}
 	printing.Lock()
@@ -118,7 +129,14 @@ func runPart(ctx context.Context, s *shared, p part) *job {
 		word = "FAIL"
 		_, _ = j.report.WriteTo(s.out)
 	}
-	fmt.Fprintf(s.out, "%s %-20s %6.1f s   %s\n", word, p.name, time.Since(began).Seconds(), j.count())
+	why := ""
+	if len(j.skips) > 0 {
+		why = ": " + strings.Join(j.skips, "; ")
+	}
+	fmt.Fprintf(s.out, "%s %-20s %6.1f s   %s%s\n", word, p.name, time.Since(began).Seconds(), j.count(), why)
+	for _, note := range j.notes {
+		fmt.Fprintf(s.out, "     %s\n", note)
+	}
 	return j
 }
 

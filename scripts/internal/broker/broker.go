@@ -20,6 +20,21 @@ const startTimeout = 2 * time.Minute
 type Options struct {
 	Port int    // 0: a free one
 	Dir  string // properties, data and log; kept by Stop. "": a temporary one
+
+	// Security asks for listeners besides the plain one at which clients must
+	// prove who they are; nil: none. It counts when the directory is new.
+	Security *Security
+
+	// Second asks for another plain listener, for a link of its own that can be
+	// harmed while other clients come by the first; nil: none. It counts when the
+	// directory is new.
+	Second *Second
+}
+
+// Second is a listener behind something: a proxy, or a filter of its port.
+type Second struct {
+	Port       int    // 0: a free one
+	Advertised string // host:port where the broker tells its clients to come to; "": the listener itself
 }
 
 // Broker is one Kafka node.
@@ -105,7 +120,7 @@ func start(ctx context.Context, opts Options, attached bool) (*Broker, error) {
 	}
 	// Between choosing a free port and using it another program may take it.
 	for attempt := range 3 {
-		if err = b.up(ctx, dir, opts.Port); err == nil {
+		if err = b.up(ctx, dir, opts); err == nil {
 			return b, nil
 		}
 		if opts.Port != 0 || ctx.Err() != nil || attempt == 2 || !errors.Is(err, errEnded) {
@@ -118,19 +133,32 @@ func start(ctx context.Context, opts Options, attached bool) (*Broker, error) {
 	return nil, err
 }
 
-// up starts the node on the port, 0 for a free one.
-func (b *Broker) up(ctx context.Context, dir string, port int) error {
-	ports, err := freePorts(2)
+// up starts the node on the port that is asked for, 0 for a free one.
+func (b *Broker) up(ctx context.Context, dir string, opts Options) error {
+	ports, err := freePorts(5)
 	if err != nil {
 		return err
 	}
-	b.node = node{dir: dir, port: port, controller: ports[0]}
-	if port == 0 {
+	b.node = node{dir: dir, port: opts.Port, controller: ports[0]}
+	if opts.Port == 0 {
 		b.node.port = ports[1]
 	}
+	old, err := readNode(dir)
+	again := err == nil && b.node.formatted()
 	// The quorum's address is part of what was formatted: keep it.
-	if old, err := readNode(dir); err == nil && b.node.formatted() && checkPort(old.controller) == nil {
+	if again && checkPort(old.controller) == nil {
 		b.node.controller = old.controller
+	}
+	if again && old.sasl > 0 || !again && opts.Security != nil {
+		b.node.sasl, b.node.mutual = ports[2], ports[3]
+	}
+	if again {
+		b.node.second, b.node.advertised = old.second, old.advertised
+	} else if opts.Second != nil {
+		b.node.second, b.node.advertised = opts.Second.Port, opts.Second.Advertised
+		if b.node.second == 0 {
+			b.node.second = ports[4]
+		}
 	}
 	if err := checkPort(b.node.port); err != nil {
 		return err
@@ -139,7 +167,14 @@ func (b *Broker) up(ctx context.Context, dir string, port int) error {
 		return err
 	}
 	if !b.node.formatted() {
-		if err := b.node.format(ctx, b.java, b.libs); err != nil {
+		var users []string
+		if opts.Security != nil {
+			if err := b.node.secure(); err != nil {
+				return err
+			}
+			users = opts.Security.users()
+		}
+		if err := b.node.format(ctx, b.java, b.libs, users...); err != nil {
 			return err
 		}
 	}
@@ -175,6 +210,9 @@ func (b *Broker) run(ctx context.Context) error {
 
 // Addr is the broker's address, host and port.
 func (b *Broker) Addr() string { return b.node.addr() }
+
+// SecondAddr is where the second listener listens, "" without [Options.Second].
+func (b *Broker) SecondAddr() string { return b.localAddr(b.node.second) }
 
 // Dir is where the broker's properties, data and log live.
 func (b *Broker) Dir() string { return b.node.dir }

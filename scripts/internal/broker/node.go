@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"cmp"
 	"crypto/rand"
 	"encoding/base64"
 	"errors"
@@ -15,8 +16,12 @@ import (
 // node is a directory that a broker runs in: its properties, data and log.
 type node struct {
 	dir        string
-	port       int // clients
-	controller int // KRaft, this node only
+	port       int    // clients
+	controller int    // KRaft, this node only
+	sasl       int    // clients by SCRAM and TLS; 0: no secured listeners
+	mutual     int    // clients by TLS with a certificate of their own; 0 as well
+	second     int    // clients of the second plain listener; 0: none
+	advertised string // where that one sends its clients; "": to itself
 }
 
 func (n node) addr() string       { return net.JoinHostPort("127.0.0.1", strconv.Itoa(n.port)) }
@@ -25,20 +30,40 @@ func (n node) logFile() string    { return filepath.Join(n.dir, "broker.log") }
 func (n node) pidFile() string    { return filepath.Join(n.dir, "pid") }
 func (n node) formatted() bool    { return isDir(filepath.Join(n.dir, "data")) }
 
+// plainListeners and those after it are what write writes and readNode reads.
+const (
+	plainListeners   = "PLAINTEXT://127.0.0.1:%d,CONTROLLER://127.0.0.1:%d"
+	securedListeners = ",SASL://127.0.0.1:%d,MUTUAL://127.0.0.1:%d"
+	secondListener   = ",SECOND://"
+)
+
 // write writes server.properties. Topics are only made on purpose, and the
 // internal topics are kept small: a development broker has one client or ten.
 func (n node) write() error {
 	if err := os.MkdirAll(n.dir, 0o755); err != nil {
 		return fmt.Errorf("make broker directory: %w", err)
 	}
+	listeners := fmt.Sprintf(plainListeners, n.port, n.controller)
+	protocols := "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT"
+	if n.sasl > 0 {
+		listeners += fmt.Sprintf(securedListeners, n.sasl, n.mutual)
+		protocols += ",SASL:SASL_SSL,MUTUAL:SSL"
+	}
+	advertised := listeners
+	if n.second > 0 {
+		own := net.JoinHostPort("127.0.0.1", strconv.Itoa(n.second))
+		listeners += secondListener + own
+		advertised += secondListener + cmp.Or(n.advertised, own)
+		protocols += ",SECOND:PLAINTEXT"
+	}
 	lines := []string{
 		"process.roles=broker,controller",
 		"node.id=1",
 		fmt.Sprintf("controller.quorum.bootstrap.servers=127.0.0.1:%d", n.controller),
-		fmt.Sprintf("listeners=PLAINTEXT://127.0.0.1:%d,CONTROLLER://127.0.0.1:%d", n.port, n.controller),
-		fmt.Sprintf("advertised.listeners=PLAINTEXT://127.0.0.1:%d,CONTROLLER://127.0.0.1:%d", n.port, n.controller),
+		"listeners=" + listeners,
+		"advertised.listeners=" + advertised,
 		"controller.listener.names=CONTROLLER",
-		"listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
+		"listener.security.protocol.map=" + protocols,
 		"inter.broker.listener.name=PLAINTEXT",
 		"log.dirs=" + filepath.Join(n.dir, "data"),
 		"num.partitions=12",
@@ -48,9 +73,12 @@ func (n node) write() error {
 		"transaction.state.log.num.partitions=1",
 		"transaction.state.log.replication.factor=1",
 		"transaction.state.log.min.isr=1",
-		"",
 	}
-	if err := os.WriteFile(n.properties(), []byte(strings.Join(lines, "\n")), 0o644); err != nil {
+	if n.sasl > 0 {
+		lines = append(lines, n.securedLines()...)
+	}
+	text := strings.Join(lines, "\n") + "\n"
+	if err := os.WriteFile(n.properties(), []byte(text), 0o644); err != nil {
 		return fmt.Errorf("write server.properties: %w", err)
 	}
 	if err := os.WriteFile(filepath.Join(n.dir, "log4j2.yaml"), log4j, 0o644); err != nil {
@@ -67,8 +95,23 @@ func readNode(dir string) (node, error) {
 		return n, err
 	}
 	for line := range strings.Lines(string(text)) {
+		if rest, ok := strings.CutPrefix(strings.TrimSpace(line), "advertised.listeners="); ok {
+			_, n.advertised, _ = strings.Cut(rest, secondListener)
+		}
+	}
+	for line := range strings.Lines(string(text)) {
 		if rest, ok := strings.CutPrefix(strings.TrimSpace(line), "listeners="); ok {
-			if _, err := fmt.Sscanf(rest, "PLAINTEXT://127.0.0.1:%d,CONTROLLER://127.0.0.1:%d", &n.port, &n.controller); err != nil {
+			format, ports := plainListeners, []any{&n.port, &n.controller}
+			if strings.Contains(rest, "SASL://") {
+				format, ports = format+securedListeners, append(ports, &n.sasl, &n.mutual)
+			}
+			rest, second, has := strings.Cut(rest, secondListener)
+			if has {
+				if _, err := fmt.Sscanf(second, "127.0.0.1:%d", &n.second); err != nil {
+					return n, fmt.Errorf("parse %s: %w", n.properties(), err)
+				}
+			}
+			if _, err := fmt.Sscanf(rest, format, ports...); err != nil {
 				return n, fmt.Errorf("parse %s: %w", n.properties(), err)
 			}
 			return n, nil

@@ -19,12 +19,17 @@ type process struct {
 	done chan struct{}
 }
 
-// format prepares the node's data directory, once in its life.
-func (n node) format(ctx context.Context, java, libs string) error {
-	cmd := exec.CommandContext(ctx, java, "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC",
-		"-Dlog4j2.configurationFile="+filepath.Join(n.dir, "log4j2.yaml"),
+// format prepares the node's data directory, once in its life. Each user is a
+// SCRAM credential as StorageTool takes it.
+func (n node) format(ctx context.Context, java, libs string, users ...string) error {
+	args := []string{"-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC",
+		"-Dlog4j2.configurationFile=" + filepath.Join(n.dir, "log4j2.yaml"),
 		"-cp", filepath.Join(libs, "*"), "kafka.tools.StorageTool",
-		"format", "--standalone", "-t", clusterID(), "-c", n.properties())
+		"format", "--standalone", "-t", clusterID(), "-c", n.properties()}
+	for _, user := range users {
+		args = append(args, "--add-scram", user)
+	}
+	cmd := exec.CommandContext(ctx, java, args...)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		os.RemoveAll(filepath.Join(n.dir, "data")) // half formatted would pass for formatted
 		if strings.Contains(string(out), "UnsupportedClassVersionError") {

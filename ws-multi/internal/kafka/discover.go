@@ -76,6 +76,7 @@ type discovery struct {
 
 	began    time.Time  // where the window ends
 	heard    time.Time  // the last sign of life
+	blamed   error      // what was said of connections since then: librdkafka does not repeat itself
 	due      time.Time  // of the next survey
 	measured time.Time  // when lags were
 	surveyed bool       // told
@@ -165,11 +166,17 @@ func (d *discovery) round(ctx context.Context) time.Duration {
 // hear keeps Stats.Up.
 func (d *discovery) hear(took time.Duration, err error) {
 	if err == nil {
-		d.heard = time.Now()
+		d.heard, d.blamed = time.Now(), nil
 		if !d.counters.up.Swap(true) {
 			d.log.Info("Kafka answers", "brokers", d.brokers, "took", took)
 		}
 		return
+	}
+	switch {
+	case !wordless(err), d.blamed == nil && refusedBy(err) != nil:
+		d.blamed = err
+	case d.blamed != nil:
+		err = d.blamed
 	}
 	quiet := time.Since(d.heard)
 	if d.counters.up.Load() && quiet < silence {
@@ -177,6 +184,10 @@ func (d *discovery) hear(took time.Duration, err error) {
 	}
 	if d.counters.up.Swap(false) {
 		d.rarely.forget("silence") // this one is new
+	}
+	if r := refusedBy(err); r != nil {
+		d.rarely.warn("refused "+r.setting, "Kafka refuses, or is refused; asking again", "setting", r.setting, "advice", r.advice, "brokers", d.brokers, "error", err, "silent_for", quiet.Round(time.Second))
+		return
 	}
 	d.rarely.warn("silence", "Kafka does not answer; asking again", "brokers", d.brokers, "error", err, "silent_for", quiet.Round(time.Second))
 }

@@ -29,6 +29,7 @@
 // # What can go wrong
 //
 //   - No broker answers. Discovery says so (Stats.Up) and librdkafka goes on trying.
+//     Where a setting is to blame, the log says which (refused.go).
 //   - A partition has no leader, or one that does not answer. It waits, and Loaded
 //     with it if it was there at the start; no other does (leader.go).
 //   - A fatal error of librdkafka's. The client is closed and another opened at the

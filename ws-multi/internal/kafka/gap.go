@@ -18,6 +18,11 @@ func (r *reader) fault(e *event) {
 	case e.code == kafka.ErrAutoOffsetReset || e.code == kafka.ErrLogTruncation:
 		r.outside(e)
 	case ofGroup(e.code, e.text), e.code == kafka.ErrAllBrokersDown: // discovery tells that
+	case refused(e.text) != nil:
+		// While nobody answers, discovery has the same to say.
+		if why := refused(e.text); r.counters.up.Load() {
+			r.rarely.warn("refused "+why.setting, "A broker refuses, or is refused; asking again", "setting", why.setting, "advice", why.advice, "error", e.text)
+		}
 	default:
 		r.rarely.warn(e.code.String(), "Kafka's client reports an error; it goes on trying", "error", e.text)
 	}

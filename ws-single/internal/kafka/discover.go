@@ -70,6 +70,7 @@ type discovery struct {
 
 	began    time.Time // the window's end
 	answered time.Time // the last probe that was
+	why      error     // what librdkafka said of a connection since then; it says the same thing rarely
 	surveyed bool      // update.surveyed was sent
 	asked    []checkpoint
 	next     time.Time // of the next survey
@@ -109,11 +110,17 @@ func (d *discovery) run(ctx context.Context) {
 func (d *discovery) round(ctx context.Context) time.Duration {
 	rtt, err := d.cluster.probe()
 	why := d.cluster.complaints()
+	if why == nil && d.why == nil && hungUp(err) {
+		why = err
+	}
+	if why != nil {
+		d.why = why
+	}
 	if err != nil {
-		if why == nil {
-			why = err
+		if d.why != nil {
+			err = d.why
 		}
-		d.silent(why)
+		d.silent(err)
 		return retryPause
 	}
 	d.answers(rtt)
@@ -137,7 +144,7 @@ func (d *discovery) round(ctx context.Context) time.Duration {
 }
 
 func (d *discovery) answers(rtt time.Duration) {
-	d.answered = time.Now()
+	d.answered, d.why = time.Now(), nil
 	d.c.counters.rtt.Store(int64(rtt))
 	if !d.c.counters.up.Swap(true) {
 		d.c.log.Info("Kafka answers", "brokers", d.c.cfg.Brokers, "rtt", rtt)
@@ -150,6 +157,12 @@ func (d *discovery) silent(why error) {
 		return
 	}
 	d.c.counters.up.Store(false)
+	if advice := advice(d.c.cfg, why); advice != "" {
+		if n := d.quiet.due("refused " + advice); n > 0 {
+			d.c.log.Warn("Kafka cannot be used with these settings; retrying", "advice", advice, "brokers", d.c.cfg.Brokers, "since", silence.Round(time.Second), "error", why, "times", n)
+		}
+		return
+	}
 	if n := d.quiet.due("silent"); n > 0 {
 		d.c.log.Warn("Kafka does not answer; retrying", "brokers", d.c.cfg.Brokers, "since", silence.Round(time.Second), "error", why, "times", n)
 	}

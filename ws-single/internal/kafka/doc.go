@@ -36,6 +36,9 @@
 //     without a word, so its log is listened to for topic IDs (native.go): until
 //     discovery has looked again nothing is read.
 //
+// A connection that a wrong password or certificate keeps from being made is tried
+// again for ever; the log says which setting to look at (refusal.go).
+//
 // # How the reader sleeps
 //
 // In Go's own poller, on an eventfd that librdkafka writes to when its queue is

@@ -213,8 +213,16 @@ func (r *reader) fault(e kafka.Error) {
 		}
 	case memberError(e), e.Code() == kafka.ErrAllBrokersDown: // discovery tells that
 	default:
-		if n := r.quiet.due("error " + e.Code().String()); n > 0 {
-			r.log.Warn("Kafka's client reports an error; it goes on trying", "error", e, "times", n)
+		advice := advice(r.c.cfg, e)
+		if advice != "" && !r.counters.up.Load() {
+			return // discovery has the same, and tells it
+		}
+		if n := r.quiet.due("error " + e.Code().String() + advice); n > 0 {
+			log := r.log
+			if advice != "" {
+				log = log.With("advice", advice)
+			}
+			log.Warn("Kafka's client reports an error; it goes on trying", "error", e, "times", n)
 		}
 	}
 }
