@@ -16,7 +16,12 @@ type Metrics map[string]*dto.MetricFamily
 
 // Metrics scrapes /metrics.
 func (s *Server) Metrics(ctx context.Context) (Metrics, error) {
-	resp, err := s.Admin(ctx, http.MethodGet, "/metrics")
+	return ReadMetrics(ctx, "http://"+s.AdminAddr+"/metrics")
+}
+
+// ReadMetrics scrapes the page at url.
+func ReadMetrics(ctx context.Context, url string) (Metrics, error) {
+	resp, err := Do(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return nil, fmt.Errorf("scrape: %w", err)
 	}
