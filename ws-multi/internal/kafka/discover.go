@@ -9,7 +9,7 @@ import (
 
 const (
 	greetEvery  = 2 * time.Second
-	surveyEvery = 5 * time.Second
+	surveyEvery = 3 * time.Second
 	// lookAgain is when something was there but could not be read yet.
 	lookAgain = 500 * time.Millisecond
 	// silence is how long nobody answers before Kafka counts as down. One of

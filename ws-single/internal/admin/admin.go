@@ -58,7 +58,12 @@ func New(o Options) http.Handler {
 		fail(w, http.StatusNotFound, fmt.Sprintf(
 			"%s %s is not here: GET /metrics /healthz /readyz /version /debug/pprof/, POST /drain /rebalance", r.Method, r.URL.Path))
 	})
-	return mux
+	// Without a token, on loopback, any page in a browser of this host could send these POSTs: browsers say who sends.
+	own := http.NewCrossOriginProtection()
+	own.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		fail(w, http.StatusForbidden, "a web page may not ask for this")
+	}))
+	return own.Handler(mux)
 }
 
 // state answers 200, or 503 and why.

@@ -59,6 +59,21 @@ func TestWhoMayDoWhat(t *testing.T) {
 	}
 }
 
+// A page in a browser of this host is another origin, and may look but not touch.
+func TestWebPagesMayNotTouch(t *testing.T) {
+	for site, want := range map[string]int{"": 202, "none": 202, "same-origin": 202, "cross-site": 403, "same-site": 403} {
+		r := httptest.NewRequest(http.MethodPost, "/drain", nil)
+		if site != "" {
+			r.Header.Set("Sec-Fetch-Site", site)
+		}
+		w := httptest.NewRecorder()
+		handler(Options{Open: true}).ServeHTTP(w, r)
+		if w.Code != want {
+			t.Errorf("Sec-Fetch-Site %q: %d %s, want %d", site, w.Code, w.Body, want)
+		}
+	}
+}
+
 func TestAnswers(t *testing.T) {
 	h := handler(Options{Open: true})
 	for target, want := range map[string]map[string]any{

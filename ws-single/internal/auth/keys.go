@@ -69,14 +69,31 @@ func newKeySet(ctx context.Context, u *url.URL, client *http.Client, log *slog.L
 	}
 	if client == nil {
 		// A fetch in 15 minutes needs no connection kept for the next one.
-		k.client = &http.Client{Transport: &http.Transport{
-			Proxy:             http.ProxyFromEnvironment,
-			ForceAttemptHTTP2: true,
-			DisableKeepAlives: true,
-		}}
+		k.client = &http.Client{
+			Transport: &http.Transport{
+				Proxy:             http.ProxyFromEnvironment,
+				ForceAttemptHTTP2: true,
+				DisableKeepAlives: true,
+			},
+			CheckRedirect: noDowngrade,
+		}
 	}
 	go k.run(ctx)
 	return k
+}
+
+// maxRedirects of one fetch.
+const maxRedirects = 5
+
+// noDowngrade refuses redirects out of TLS: keys that can be changed on their way sign any token.
+func noDowngrade(next *http.Request, via []*http.Request) error {
+	switch {
+	case len(via) > maxRedirects:
+		return errors.New("redirected too often")
+	case next.URL.Scheme == "http" && via[len(via)-1].URL.Scheme == "https":
+		return errors.New("redirected from https to http")
+	}
+	return nil
 }
 
 func (k *keySet) close() {

@@ -317,6 +317,31 @@ func TestRealEndpoint(t *testing.T) {
 	verify(t, v, rs256(t, "2", k), ErrInvalid)
 }
 
+func TestRedirects(t *testing.T) {
+	at := func(urls ...string) (all []*http.Request) {
+		for _, u := range urls {
+			all = append(all, httptest.NewRequest(http.MethodGet, u, nil))
+		}
+		return all
+	}
+	for _, tc := range []struct {
+		next string
+		via  []*http.Request
+		ok   bool
+	}{
+		{"https://b/", at("https://a/"), true},
+		{"https://b/", at("http://a/"), true},
+		{"http://b/", at("http://a/"), true},
+		{"http://b/", at("https://a/"), false},
+		{"http://b/", at("http://a/", "https://a/"), false},
+		{"https://b/", at("https://1/", "https://2/", "https://3/", "https://4/", "https://5/", "https://6/"), false},
+	} {
+		if err := noDowngrade(at(tc.next)[0], tc.via); (err == nil) != tc.ok {
+			t.Errorf("%s after %d requests, the last to %s: %v", tc.next, len(tc.via), tc.via[len(tc.via)-1].URL, err)
+		}
+	}
+}
+
 // TestOwnClient: without a client of the caller's, Close leaves no connection.
 func TestOwnClient(t *testing.T) {
 	k := ecKey()

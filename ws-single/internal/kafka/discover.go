@@ -9,7 +9,7 @@ const (
 	// probeInterval is how often a broker is asked whether it is there, and
 	// surveyInterval how often for topics and partitions.
 	probeInterval  = 2 * time.Second
-	surveyInterval = 5 * time.Second
+	surveyInterval = 3 * time.Second
 	// downAfter: silence for so long means down. One broker of several may be
 	// silent without that; the next probe finds another.
 	downAfter = 8 * time.Second

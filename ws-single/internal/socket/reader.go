@@ -44,6 +44,9 @@ type borrowed struct {
 	received  int64     // bytes since then
 	deadline  bool      // one is set
 	late      bool      // it was moved, because we were late; once a message
+	chunk     []byte    // what the last Read brought, good until the next
+	before    lastBytes // of what was read before chunk
+	end       lastBytes // of all that was read
 	violation wire.CloseCode
 	reason    string
 }
@@ -78,7 +81,12 @@ func newReader(u *websocket.Upgrader, limit int64) *reader {
 		return nil
 	})
 	r.ws.SetPongHandler(func(string) error { return r.control() })
-	r.ws.SetCloseHandler(func(int, string) error { return nil })
+	r.ws.SetCloseHandler(func(code int, _ string) error {
+		if code == int(NoStatus) && !r.closedEmpty() {
+			return errHalfCode
+		}
+		return nil
+	})
 	return r
 }
 
@@ -141,7 +149,7 @@ func (r *reader) Read(p []byte) (int, error) {
 			firsts.Put(r.first)
 			r.first, r.waited = nil, false
 		}
-		return r.took(n, nil)
+		return r.took(p, n, nil)
 	}
 	switch {
 	case r.started:
@@ -161,11 +169,15 @@ func (r *reader) Read(p []byte) (int, error) {
 		r.setDeadline(time.Now().Add(time.Second))
 		n, err = r.conn.TCPConn.Read(p)
 	}
-	return r.took(n, err)
+	return r.took(p, n, err)
 }
 
 // took notes what a Read brought, and passes it on.
-func (r *reader) took(n int, err error) (int, error) {
+func (r *reader) took(p []byte, n int, err error) (int, error) {
+	if n > 0 {
+		r.chunk, r.before = p[:n], r.end
+		r.end.add(r.chunk)
+	}
 	if n > 0 && !r.started {
 		r.begin()
 	}
@@ -201,6 +213,34 @@ func (r *reader) control() error {
 		r.finish()
 	}
 	return r.conn.allow()
+}
+
+// lastBytes has room for a length of 64 bits, and for a close frame without a payload: its header and mask, 6 bytes.
+type lastBytes [8]byte
+
+// add moves the last bytes of p in.
+func (h *lastBytes) add(p []byte) {
+	p = p[max(0, len(p)-len(h)):]
+	copy(h[:], h[len(p):])
+	copy(h[len(h)-len(p):], p)
+}
+
+// closedEmpty reports whether the close frame that gorilla has just read is one without a payload. Of one with half a code,
+// a single byte, gorilla says the same, and that breaks RFC 6455, section 5.5.1.
+func (r *reader) closedEmpty() bool {
+	last := r.seen()
+	return last[2] == fin|byte(OpClose) && last[3] == 0x80
+}
+
+// lengthOverflows reports whether the frame length that gorilla has just read has its first bit set, which RFC 6455, section
+// 5.2, forbids. Gorilla calls it a message that is too big, and answers nothing.
+func (r *reader) lengthOverflows() bool { return r.violation == 0 && r.seen()[0]&0x80 != 0 }
+
+// seen is the last that gorilla took of what was read.
+func (r *reader) seen() lastBytes {
+	last := r.before
+	last.add(r.chunk[:len(r.chunk)-r.br.Buffered()])
+	return last
 }
 
 // Write notes a close frame.
@@ -246,10 +286,17 @@ func (r *reader) ended(err error) End {
 		return End{Cause: Violated, Code: wire.CloseInvalidUTF8, Reason: "text must be valid UTF-8"}
 	case errors.Is(err, errControlFrames):
 		return End{Cause: Violated, Code: wire.CloseTooManyRequests, Reason: "more than 10 control frames a second"}
+	case errors.Is(err, errHalfCode):
+		return End{Cause: Violated, Code: wire.CloseProtocolError, Reason: "close frame with half a code"}
 	case errors.Is(err, errOverhead):
 		return End{Cause: Violated, Code: wire.CloseMessageTooBig, Reason: "message of too many frames"}
+	case errors.Is(err, websocket.ErrReadLimit) && r.lengthOverflows():
+		return End{Cause: Violated, Code: wire.CloseProtocolError, Reason: "frame length with its first bit set"}
 	case errors.Is(err, websocket.ErrReadLimit):
 		return End{Cause: Violated, Code: wire.CloseMessageTooBig, Reason: "message over limits.message_bytes"}
+	case r.violation == wire.CloseProtocolError && r.reason == reasonNotUTF8:
+		// Gorilla answers 1002; RFC 6455, section 8.1, has a code of its own for text that is not UTF-8.
+		return End{Cause: Violated, Code: wire.CloseInvalidUTF8, Reason: "the reason of a close frame must be valid UTF-8"}
 	case r.violation != 0:
 		return End{Cause: Violated, Code: r.violation, Reason: r.reason}
 	case errors.As(err, &netErr) && netErr.Timeout():
@@ -259,8 +306,12 @@ func (r *reader) ended(err error) End {
 	}
 }
 
+// reasonNotUTF8 is what gorilla says of a close frame whose reason is not UTF-8.
+const reasonNotUTF8 = "invalid utf8 payload in close frame"
+
 var (
 	errInvalidUTF8   = errors.New("text is not valid UTF-8")
 	errControlFrames = errors.New("too many control frames")
 	errOverhead      = errors.New("message of too many frames")
+	errHalfCode      = errors.New("close frame with half a code")
 )

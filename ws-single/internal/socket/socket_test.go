@@ -163,10 +163,17 @@ func TestEnds(t *testing.T) {
 		{"client closes without a code", raw(0x88, 0x80, 0, 0, 0, 0), PeerClosed, NoStatus},
 		{"reserved opcode", raw(0x83, 0x80, 0, 0, 0, 0), Violated, wire.CloseProtocolError},
 		{"unmasked", raw(0x81, 0x01, 'x'), Violated, wire.CloseProtocolError},
+		{"client closes without a code, after more", raw(0x81, 0x81, 0, 0, 0, 0, 'x', 0x88, 0x80, 0x88, 0x81, 0, 0, 'y'), PeerClosed, NoStatus},
+		{"client closes without a code, and sends more", raw(0x88, 0x80, 0, 0, 0, 0, 0x88, 0x81, 0, 0, 0, 0, 3), PeerClosed, NoStatus},
+		{"close with half a code", raw(0x88, 0x81, 0, 0, 0, 0, 3), Violated, wire.CloseProtocolError},
+		{"close with half a code, and more", raw(0x88, 0x81, 0, 0, 0, 0, 3, 0x88, 0x80, 0, 0, 0, 0), Violated, wire.CloseProtocolError},
 		{"close with a bad code", raw(0x88, 0x82, 0, 0, 0, 0, 0, 1), Violated, wire.CloseProtocolError},
 		{"invalid UTF-8", raw(0x81, 0x81, 0, 0, 0, 0, 0xff), Violated, wire.CloseInvalidUTF8},
 		{"too big", func(ws *websocket.Conn) { _ = ws.WriteMessage(websocket.TextMessage, make([]byte, 1001)) }, Violated, wire.CloseMessageTooBig},
-		{"too big by its length field", raw(0x81, 0xff, 0xff, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0), Violated, wire.CloseMessageTooBig},
+		{"too big by its length field", raw(0x81, 0xff, 0x7f, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0), Violated, wire.CloseMessageTooBig},
+		{"too big by its last fragment", raw(0x01, 0x81, 0, 0, 0, 0, 'x', 0x80, 0xff, 0x7f, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0), Violated, wire.CloseMessageTooBig},
+		{"length with its first bit set", raw(0x81, 0xff, 0x80, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0), Violated, wire.CloseProtocolError},
+		{"close with a reason that is not UTF-8", raw(0x88, 0x83, 0, 0, 0, 0, 3, 0xe8, 0xff), Violated, wire.CloseInvalidUTF8},
 		{"too big in fragments", func(ws *websocket.Conn) {
 			w, _ := ws.NextWriter(websocket.TextMessage)
 			for range 100 {
@@ -246,6 +253,32 @@ func TestFramesInTwoParts(t *testing.T) {
 		time.Sleep(time.Millisecond)
 		_, _ = ws.NetConn().Write(stream[cut:])
 		until(t, fmt.Sprintf("all, cut at %d, after %q", cut, sink.all()), func() bool { return sink.all() == want })
+	}
+}
+
+// TestClosesInTwoParts: a close frame with half a code and one without a code, cut in two everywhere.
+func TestClosesInTwoParts(t *testing.T) {
+	for _, c := range []struct {
+		frame []byte
+		want  End
+	}{
+		{[]byte{0x88, 0x80, 0x88, 0x81, 0, 0}, End{Cause: PeerClosed, Code: NoStatus}},
+		{[]byte{0x88, 0x81, 0x88, 0x80, 0, 0, 3}, End{Cause: Violated, Code: wire.CloseProtocolError}},
+	} {
+		for cut := range c.frame {
+			_, sink, ws := open(t, options(), 1000)
+			_, _ = ws.NetConn().Write(c.frame[:cut])
+			time.Sleep(time.Millisecond)
+			_, _ = ws.NetConn().Write(c.frame[cut:])
+			select {
+			case end := <-sink.ends:
+				if end.Cause != c.want.Cause || end.Code != c.want.Code {
+					t.Errorf("%x, cut at %d: ended with %+v", c.frame, cut, end)
+				}
+			case <-time.After(10 * time.Second):
+				t.Fatal("did not end")
+			}
+		}
 	}
 }
 
