@@ -118,7 +118,7 @@ func (s *server) supervise(ctx context.Context) {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	var paused, waits bool
-	var shed time.Time // the sample by which was shed last
+	var shed time.Time // when that was done last
 	for {
 		select {
 		case <-ctx.Done():
@@ -143,9 +143,12 @@ func (s *server) supervise(ctx context.Context) {
 			s.consumer.Pause(pause)
 			s.log.Warn("CPU guard switched reading from Kafka", "paused", pause)
 		}
-		if g.ShedBytes > 0 && !g.At.Equal(shed) {
+		// Who is closed has a second to hear it, and then the collector has to come round: what was sampled before that
+		// still counts their memory.
+		if g.ShedBytes > 0 && g.At.Sub(shed) > 3*time.Second {
 			shed = g.At
-			s.shards.Shed(g.ShedBytes)
+			n := s.shards.Shed(g.ShedBytes)
+			s.log.Warn("memory is near WS_MEMORY_LIMIT: clients furthest behind are closed", "closed", n, "bytes_over", g.ShedBytes)
 		}
 	}
 }

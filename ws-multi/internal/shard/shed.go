@@ -14,26 +14,35 @@ const (
 )
 
 // Shed closes those furthest behind of all shards, for about so many bytes of
-// memory (4004). Positions are numbers of the one history, so they compare
-// across shards. It waits for the shards; not for their own goroutines.
-func (g *Group) Shed(bytes int64) {
+// memory (4004): what the kernel holds for a full socket, and the rest of a frame
+// that did not fit. Positions are numbers of the one history, so they compare
+// across shards. It waits for the shards, not for their own goroutines, and
+// returns how many it closed. The memory is free some time after shedTime, when
+// the collector has run.
+func (g *Group) Shed(bytes int64) (closed int) {
 	type candidate struct {
-		s   *Shard
-		id  ident
-		pos uint64
+		s    *Shard
+		id   ident
+		pos  uint64
+		held int64
 	}
 	var all []candidate
 	for _, s := range g.shards {
 		g.ask(s, func() {
 			for _, c := range s.conns {
 				if c != nil && c.closing == open && c.late != nil && c.late.full {
-					all = append(all, candidate{s, c.id, s.position(c)})
+					all = append(all, candidate{s, c.id, s.position(c), shedEach + int64(len(c.late.rest))})
 				}
 			}
 		})
 	}
 	slices.SortFunc(all, func(a, b candidate) int { return cmp.Compare(a.pos, b.pos) })
-	for _, c := range all[:min(int64(len(all)), bytes/shedEach+1, shedMost)] {
+	for _, c := range all[:min(len(all), shedMost)] {
+		if bytes < 0 {
+			break
+		}
+		bytes -= c.held
+		closed++
 		c.s.answer(c.id, func(conn *conn) {
 			c.s.closeNow(conn, wire.CloseOverloaded, "server overloaded", true)
 			conn.flags |= reset
@@ -41,4 +50,5 @@ func (g *Group) Shed(bytes int64) {
 			c.s.wakeFor(conn, conn.closeBy)
 		})
 	}
+	return closed
 }

@@ -13,7 +13,9 @@ func TestShedClosesThoseFurthestBehind(t *testing.T) {
 	o := testOptions()
 	o.StallTimeout, o.MaxBehind = 0, 0
 	w := newWorld(t, 2, o, history.Options{})
-	w.group.Shed(1 << 20) // of nobody
+	if n := w.group.Shed(1 << 20); n != 0 {
+		t.Errorf("closed %d of nobody", n)
+	}
 
 	full := func() (n int) {
 		for _, s := range w.group.shards {
@@ -36,7 +38,10 @@ func TestShedClosesThoseFurthestBehind(t *testing.T) {
 	for range 200 {
 		w.record("S", 0, 0, kilobyte)
 	}
-	w.group.Shed(2*shedEach + 1)
+	// A client that is full holds as much as shedEach, and the rest of a frame besides: less than a message here.
+	if n := w.group.Shed(2*int64(shedEach+2*len(kilobyte)) + 1); n != 3 {
+		t.Errorf("closed %d, want 3", n)
+	}
 	codes := make([]int, 6)
 	for i, p := range peers {
 		for {

@@ -154,14 +154,20 @@ func (l *Loop) everySecond(now time.Time, since time.Duration) {
 }
 
 // shed closes those furthest behind, for about so many bytes: what the kernel
-// holds for them. They have a moment to take the code; then they are reset, which
-// is what frees the memory.
+// holds for them, and the rest of a frame that it did not take whole. They have a
+// moment to take the code; then they are reset, which is what frees the memory.
+// Until then, and until the collector has been there, samples of the memory still
+// show it: nobody else is closed for it.
 func (l *Loop) shed(over int64) {
 	const (
 		each   = 64 << 10 // a full socket's share
 		most   = 1000     // at once; there is a next sample
 		moment = 1000     // ms
+		settle = 3000     // ms
 	)
+	if l.clock.now < l.shedAgain {
+		return
+	}
 	var full []*conn
 	for _, c := range l.conns {
 		if c != nil && c.full && c.closing == open {
@@ -169,11 +175,19 @@ func (l *Loop) shed(over int64) {
 		}
 	}
 	slices.SortFunc(full, func(a, b *conn) int { return cmp.Compare(l.position(a), l.position(b)) })
-	for _, c := range full[:min(int64(len(full)), over/each+1, most)] {
+	closed, freed := 0, int64(0)
+	for _, c := range full {
+		if freed > over || closed == most {
+			break
+		}
+		closed++
+		freed += each + int64(len(c.rest))
 		l.closeNow(c, wire.CloseOverloaded, "server overloaded", true)
 		c.reset, c.closeBy = true, l.clock.now+moment
 		l.wake(c, c.closeBy)
 	}
+	l.shedAgain = l.clock.now + settle
+	l.o.Log.Warn("memory is near WS_MEMORY_LIMIT: those furthest behind are closed", "closed", closed, "behind", len(full), "bytes_over", over)
 }
 
 // stop resets what is left and waits for the goroutines of all connections.
