@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/adred-codev/ws_poc/scripts/internal/variant"
@@ -35,7 +36,16 @@ func parts(variants []variant.Variant) []part {
 		})
 	}
 	list = append(list, part{
-		name: "scripts", needs: kafka, about: "the packages of the tools",
+		name: "faults", needs: append([]string{"iptables"}, kafka...), about: "the faults that take seconds, done to the real servers",
+		run: func(j *job) { j.withServers("-parallel=4", "./internal/fault") },
+	}, part{
+		name: "conformance", needs: kafka, about: "a case for each sentence of the protocol, on both servers, and lies that must be found",
+		run: func(j *job) { j.withServers("./internal/conformance", "./cmd/conformance") },
+	}, part{
+		name: "programs", needs: kafka, about: "random programs of clients and publishers against a model of what each must see",
+		run: func(j *job) { j.withServers("./internal/program") },
+	}, part{
+		name: "scripts", needs: append([]string{"systemd-analyze"}, kafka...), about: "the packages of the tools",
 		run: func(j *job) { j.runScripts() },
 	}, part{
 		name: "bench", needs: kafka, about: "every scenario of bench in little, each reason to refuse provoked, and capacity",
@@ -74,6 +84,12 @@ func parts(variants []variant.Variant) []part {
 	}, part{
 		name: "load", needs: kafka, full: true, about: "1,000 connections x 5 messages/s for 60 s, and with 50 of them stalled",
 		run: func(j *job) { j.withServers("-tags=full", "-run=^TestLoad", "./e2e") },
+	}, part{
+		name: "matrix", needs: append([]string{"iptables"}, kafka...), full: true, about: "every fault at its full size, one at a time: about two hours",
+		run: func(j *job) { j.withServers("-tags=full", "-timeout=4h", "-run=^TestMatrix", "./internal/fault") },
+	}, part{
+		name: "explore", needs: kafka, full: true, about: "random programs for ten minutes",
+		run: func(j *job) { j.withServers("-run=^TestPrograms", "./internal/program", "-programs.for=10m") },
 	})
 }
 
@@ -96,6 +112,11 @@ func (j *job) withServers(args ...string) {
 	j.withBroker(j.scripts, []string{variant.BinDirEnv + "=" + j.bin}, args...)
 }
 
+// apart are the folders of scripts that are parts of their own.
+var apart = []string{
+	"e2e", "cmd/demo", "cmd/conformance", "internal/measure", "internal/conformance", "internal/fault", "internal/program",
+}
+
 // runScripts tests the tools' packages that are no part of their own.
 func (j *job) runScripts() {
 	out, err := j.command(j.scripts, nil, "go", "list", "./...").Output()
@@ -105,7 +126,7 @@ func (j *job) runScripts() {
 	}
 	var packages []string
 	for _, p := range strings.Fields(string(out)) {
-		if !strings.Contains(p, "/scripts/e2e") && !strings.Contains(p, "/scripts/cmd/demo") && !strings.Contains(p, "/internal/measure") {
+		if !slices.ContainsFunc(apart, func(part string) bool { return strings.Contains(p, "/scripts/"+part) }) {
 			packages = append(packages, p)
 		}
 	}

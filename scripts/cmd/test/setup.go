@@ -33,6 +33,10 @@ var tools = []tool{
 		elsewhere: "npm, which comes with Node.js: https://nodejs.org"},
 	{name: "python", check: []string{"python3", "-c", "import venv, ensurepip; print('Python', __import__('sys').version)"}, least: 3,
 		debian: []string{"python3", "python3-venv"}, elsewhere: "Python 3 with its module venv: https://www.python.org"},
+	{name: "iptables", check: []string{"iptables-legacy", "--version"}, debian: []string{"iptables"},
+		elsewhere: "iptables with iptables-legacy, for packets that are lost"},
+	{name: "systemd-analyze", check: []string{"systemd-analyze", "--version"}, debian: []string{"systemd"},
+		elsewhere: "systemd's systemd-analyze, which checks the units"},
 	{name: "chromium", check: []string{"chromium", "--version"}, debian: []string{"chromium"},
 		elsewhere: "Chromium, as a program called chromium: https://www.chromium.org"},
 }
