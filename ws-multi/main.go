@@ -8,12 +8,15 @@ import (
 )
 
 func main() {
-	ctx, forget := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
-	// One signal drains. The next has its usual effect: whoever sends two is in
-	// a hurry.
+	heard := make(chan os.Signal, 1)
+	signal.Notify(heard, syscall.SIGTERM, syscall.SIGINT)
+	ctx, end := context.WithCancel(context.Background())
 	go func() {
-		<-ctx.Done()
-		forget()
+		<-heard
+		// One signal drains. The next has its usual effect, also one that comes
+		// as soon as anybody can see the drain: whoever sends two is in a hurry.
+		signal.Stop(heard)
+		end()
 	}()
 	p := cli{environ: os.Environ(), stdout: os.Stdout, stderr: os.Stderr, serve: serve}
 	os.Exit(p.run(ctx, os.Args[1:]))

@@ -8,11 +8,15 @@ import (
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	// The first signal drains. From then on signals do what they do by default:
-	// a second one ends the process at once.
-	context.AfterFunc(ctx, stop)
-	status := run(ctx, os.Args[1:], os.Environ(), os.Stdout, os.Stderr)
-	stop()
-	os.Exit(status)
+	ctx, drain := context.WithCancel(context.Background())
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		<-signals
+		// The first signal drains. Before that begins, signals do again what they
+		// do by default: a second one ends the process at once, however soon.
+		signal.Stop(signals)
+		drain()
+	}()
+	os.Exit(run(ctx, os.Args[1:], os.Environ(), os.Stdout, os.Stderr))
 }

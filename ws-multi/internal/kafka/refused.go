@@ -35,6 +35,8 @@ var refusals = []struct {
 	{[]string{"alert handshake failure"}, ownCertificate},
 	{[]string{"closed by peer", "SSL_HANDSHAKE"}, noTLS},
 	{[]string{"wrong version number"}, noTLS},
+	// It hung up while we were still sending, on a connection just made.
+	{[]string{"/bootstrap", "Send failed", "Broken pipe"}, hungUp},
 }
 
 var (

@@ -22,6 +22,7 @@ func TestRefused(t *testing.T) {
 		"Receive failed: error:0A000412:SSL routines::sslv3 alert bad certificate: SSL alert number 42 (after 1ms in state APIVERSION_QUERY)":                                 "KAFKA_SSL_CERTIFICATE_LOCATION, KAFKA_SSL_KEY_LOCATION",
 		"Receive failed: error:0A000418:SSL routines::tlsv1 alert unknown ca: SSL alert number 48":                                                                            "KAFKA_SSL_CERTIFICATE_LOCATION, KAFKA_SSL_KEY_LOCATION",
 		"Disconnected: SSL connection closed by peer (after 1ms in state SSL_HANDSHAKE)":                                                                                      "KAFKA_SECURITY_PROTOCOL",
+		"Send failed: SSL transport error: Broken pipe (after 0ms in state UP)":                                                                                               "KAFKA_SECURITY_PROTOCOL",
 		"Connect to ipv4#127.0.0.1:9093 failed: Connection refused (after 0ms in state CONNECT)":                                                                              "",
 		"Disconnected: connection closed by peer: receive 0 after POLLIN (after 4ms in state UP)":                                                                             "",
 	} {

@@ -59,10 +59,16 @@ func advice(cfg Config, why error) string {
 	return ""
 }
 
-// hungUp: a connection broke, and that is all that is known.
+// hungUp: a connection broke, and that is all that is known. If we were still
+// sending, librdkafka says that much; of one just made it means the same.
 func hungUp(err error) bool {
 	var e kafka.Error
-	return errors.As(err, &e) && e.Code() == kafka.ErrTransport && e.String() == kafka.NewError(e.Code(), "", false).String()
+	if !errors.As(err, &e) || e.Code() != kafka.ErrTransport {
+		return false
+	}
+	text := e.String()
+	return text == kafka.NewError(e.Code(), "", false).String() ||
+		strings.Contains(text, "/bootstrap") && strings.Contains(text, "Send failed") && strings.Contains(text, "Broken pipe")
 }
 
 // without is a protocol without its login.

@@ -31,6 +31,8 @@ func TestAdvice(t *testing.T) {
 		{own, kafka.ErrSsl, "ssl://b:9093/bootstrap: SSL handshake failed: error:0A000410:SSL routines::sslv3 alert handshake failure: SSL alert number 40", nil},
 		{login, kafka.ErrTransport, tls + "Disconnected: SSL connection closed by peer (after 1ms in state SSL_HANDSHAKE)", []string{"KAFKA_SECURITY_PROTOCOL"}},
 		{Config{}, kafka.ErrTransport, "", []string{"KAFKA_SECURITY_PROTOCOL"}},
+		{own, kafka.ErrTransport, "ssl://b:9093/bootstrap: Send failed: SSL transport error: Broken pipe (after 0ms in state UP)", []string{"KAFKA_SECURITY_PROTOCOL"}},
+		{own, kafka.ErrTransport, "ssl://b:9093/1: Send failed: SSL transport error: Broken pipe (after 5000ms in state UP)", nil},
 		{login, kafka.ErrTimedOut, "", nil},
 		{login, kafka.ErrTransport, tls + "Connect to ipv4#127.0.0.1:9093 failed: Connection refused (after 0ms in state CONNECT)", nil},
 		{login, kafka.ErrResolve, tls + "Failed to resolve 'b:9093': Name or service not known", nil},
