@@ -11,17 +11,16 @@ import (
 	dto "github.com/prometheus/client_model/go"
 
 	"github.com/adred-codev/ws_poc/kit/metric"
+	"github.com/adred-codev/ws_poc/kit/wire"
 	"github.com/adred-codev/ws_poc/scripts/internal/check"
+	"github.com/adred-codev/ws_poc/scripts/internal/stage"
 	"github.com/adred-codev/ws_poc/scripts/internal/variant"
 )
 
 func TestPublicListener(t *testing.T) {
 	each(t, func(t *testing.T, v variant.Variant) {
 		s := shared(t, v)
-		resp, err := s.Public(within(t), "/health", nil)
-		if err != nil {
-			t.Fatal(err)
-		}
+		resp := s.Public(t, "/health", nil)
 		var body struct {
 			Status  string `json:"status"`
 			Healthy *bool  `json:"healthy"`
@@ -47,19 +46,11 @@ func TestPublicListener(t *testing.T) {
 			t.Errorf("/health: got %d %s", resp.StatusCode, resp.Body)
 		}
 		for _, path := range []string{"/", "/metrics", "/healthz", "/readyz", "/version", "/drain", "/rebalance", "/debug/pprof/", "/ws/", "/health/"} {
-			resp, err := s.Public(within(t), path, nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if resp.StatusCode != http.StatusNotFound {
+			if resp := s.Public(t, path, nil); resp.StatusCode != http.StatusNotFound {
 				t.Errorf("%s on the public listener: got %d", path, resp.StatusCode)
 			}
 		}
-		resp, err = s.Public(within(t), "/ws", nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if resp.StatusCode/100 != 4 {
+		if resp := s.Public(t, "/ws", nil); resp.StatusCode/100 != 4 {
 			t.Errorf("/ws without an upgrade: got %d %s", resp.StatusCode, resp.Body)
 		}
 	})
@@ -69,17 +60,17 @@ func TestAdminListener(t *testing.T) {
 	each(t, func(t *testing.T, v variant.Variant) {
 		s := shared(t, v)
 		for _, path := range []string{"/healthz", "/readyz", "/version", "/metrics", "/debug/pprof/", "/debug/pprof/goroutine?debug=1"} {
-			if resp := s.get(t, path); resp.StatusCode != http.StatusOK || len(resp.Body) == 0 {
+			if resp := s.Get(t, path); resp.StatusCode != http.StatusOK || len(resp.Body) == 0 {
 				t.Errorf("%s: got %d %q", path, resp.StatusCode, resp.Body)
 			}
 		}
 		for _, path := range []string{"/drain", "/rebalance?connections=1"} {
-			if resp := s.get(t, path); resp.StatusCode/100 != 4 {
+			if resp := s.Get(t, path); resp.StatusCode/100 != 4 {
 				t.Errorf("GET %s: got %d", path, resp.StatusCode)
 			}
 		}
 		var version map[string]any
-		if err := json.Unmarshal(s.get(t, "/version").Body, &version); err != nil {
+		if err := json.Unmarshal(s.Get(t, "/version").Body, &version); err != nil {
 			t.Fatal(err)
 		}
 		for _, name := range []string{"architecture", "version", "status", "optimized_for", "max_connections", "cpu_cores"} {
@@ -91,7 +82,7 @@ func TestAdminListener(t *testing.T) {
 		if code != 0 || !strings.Contains(out, version["version"].(string)) {
 			t.Errorf("version ended with %d: %s", code, out)
 		}
-		if code, out := program(t, v, settings{"WS_ADMIN_ADDR": s.AdminAddr}, "healthcheck"); code != 0 {
+		if code, out := program(t, v, stage.Settings{"WS_ADMIN_ADDR": s.AdminAddr}, "healthcheck"); code != 0 {
 			t.Errorf("healthcheck of a healthy server ended with %d: %s", code, out)
 		}
 		if code, _ := program(t, v, nil, "healthcheck"); code == 0 {
@@ -104,7 +95,7 @@ func TestAdminListener(t *testing.T) {
 // something can be done or seen.
 func TestAdminToken(t *testing.T) {
 	each(t, func(t *testing.T, v variant.Variant) {
-		tp := makeTopics(t, suite.brokers, 1, "trade")
+		tp := stage.MakeTopics(t, suite.brokers, 1, "trade")
 		open := func() string {
 			addr, err := variant.FreeAddr()
 			if err != nil {
@@ -112,21 +103,21 @@ func TestAdminToken(t *testing.T) {
 			}
 			return strings.Replace(addr, "127.0.0.1", "0.0.0.0", 1)
 		}
-		ask := func(s *server, method, path, token string) int {
+		ask := func(s *stage.Server, method, path, token string) int {
 			h := http.Header{}
 			if token != "" {
 				h.Set("Authorization", "Bearer "+token)
 			}
-			resp, err := variant.Do(within(t), method, "http://"+strings.Replace(s.AdminAddr, "0.0.0.0", "127.0.0.1", 1)+path, h)
+			resp, err := variant.Do(stage.Within(t), method, "http://"+strings.Replace(s.AdminAddr, "0.0.0.0", "127.0.0.1", 1)+path, h)
 			if err != nil {
 				t.Fatal(err)
 			}
 			return resp.StatusCode
 		}
-		with := start(t, v, tp, settings{"WS_ADMIN_ADDR": open(), "WS_ADMIN_TOKEN": "an-admin-token-of-some-length"})
-		without := start(t, v, tp, settings{"WS_ADMIN_ADDR": open()})
+		with := start(t, v, tp, stage.Settings{"WS_ADMIN_ADDR": open(), "WS_ADMIN_TOKEN": "an-admin-token-of-some-length"})
+		without := start(t, v, tp, stage.Settings{"WS_ADMIN_ADDR": open()})
 		denied := []int{http.StatusUnauthorized, http.StatusForbidden}
-		for _, s := range []*server{with, without} {
+		for _, s := range []*stage.Server{with, without} {
 			for _, path := range []string{"/healthz", "/readyz", "/version", "/metrics"} {
 				if code := ask(s, http.MethodGet, path, ""); code != http.StatusOK {
 					t.Errorf("GET %s: got %d", path, code)
@@ -147,7 +138,7 @@ func TestAdminToken(t *testing.T) {
 		if code := ask(with, http.MethodPost, "/rebalance?connections=1&rate=1", "an-admin-token-of-some-length"); code/100 != 2 {
 			t.Errorf("rebalance with the token: got %d", code)
 		}
-		if strings.Contains(with.Logs(), "an-admin-token-of-some-length") {
+		if strings.Contains(with.Process.Logs(), "an-admin-token-of-some-length") {
 			t.Error("the admin token stands in the log")
 		}
 	})
@@ -157,24 +148,30 @@ func TestAdminToken(t *testing.T) {
 // no label holds what clients or records choose.
 func TestMetrics(t *testing.T) {
 	each(t, func(t *testing.T, v variant.Variant) {
-		tp := makeTopics(t, suite.brokers, 1, "trade")
+		tp := stage.MakeTopics(t, suite.brokers, 1, "trade")
 		s := start(t, v, tp, nil)
-		x := "UNIQUE" + symbol()
-		c := dialWith(t, s, check.Options{LocalIP: []byte{127, 0, 9, 77}})
-		c.subscribe(x + ".trade")
-		c.raw(`{"type":"` + x + `"}`)
-		tp.count(t, "trade", x, 1, 10)
-		c.counts(x+".trade", 1, 10)
-		dial(t, s).acked(check.Subscription{Channels: []string{x + ".trade"}, Last: 3})
-		c.raw(`{"type":"heartbeat"}`)
-		dial(t, s).Close()
-		tp.publish(t, record{event: "trade", value: []byte("1")})
-		eventually(t, "the metrics to tell of it", func() bool {
-			return s.metric(t, "ws_messages_sent_total") == 13 && s.metric(t, "ws_messages_replayed_total") == 3 &&
-				s.metric(t, "ws_kafka_records_total", "event", "trade") == 11 && s.metric(t, "ws_kafka_records_skipped_total") == 1 &&
-				s.metric(t, "ws_connections_total") == 3 && s.metric(t, "ws_connections") == 2 && s.metric(t, "ws_history_records") == 10
+		x := "UNIQUE" + stage.Symbol()
+		c := stage.DialWith(t, s, check.Options{LocalIP: []byte{127, 0, 9, 77}})
+		beginning := c.Join(x + ".trade").Cursor
+		c.Raw(`{"type":"` + x + `"}`)
+		tp.Count(t, "trade", x, 1, 10)
+		c.Counts(x+".trade", 1, 10)
+		stage.Dial(t, s).Acked(check.Subscription{Channels: []string{x + ".trade"}, Last: 3})
+		resumed := stage.Dial(t, s)
+		resumed.Acked(check.Subscription{Channels: []string{x + ".trade"}, Cursor: beginning})
+		resumed.Counts(x+".trade", 1, 10)
+		resumed.Replay(10)
+		stage.Dial(t, s).Acked(check.Subscription{Channels: []string{x + ".trade"}, Cursor: wire.Cursor{"trade": {Log: "another", At: []int64{}}}})
+		c.Raw(`{"type":"heartbeat"}`)
+		stage.Dial(t, s).Close()
+		tp.Publish(t, stage.Record{Event: "trade", Value: []byte("1")})
+		stage.Eventually(t, "the metrics to tell of it", func() bool {
+			return s.Metric(t, "ws_messages_sent_total") == 23 && s.Metric(t, "ws_messages_replayed_total") == 13 &&
+				s.Metric(t, "ws_resumes_total", "result", "recovered") == 1 && s.Metric(t, "ws_resumes_total", "result", "lost") == 1 &&
+				s.Metric(t, "ws_kafka_records_total", "event", "trade") == 11 && s.Metric(t, "ws_kafka_records_skipped_total") == 1 &&
+				s.Metric(t, "ws_connections_total") == 5 && s.Metric(t, "ws_connections") == 4 && s.Metric(t, "ws_history_records") == 10
 		})
-		families, err := s.Metrics(within(t))
+		families, err := s.Process.Metrics(stage.Within(t))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -198,12 +195,12 @@ func TestMetrics(t *testing.T) {
 				for _, pair := range series.GetLabel() {
 					labels = append(labels, pair.GetName())
 				}
-				if !sameSet(labels, def.Labels) {
+				if !stage.SameSet(labels, def.Labels) {
 					t.Errorf("%s has the labels %v, want %v", def.Name, labels, def.Labels)
 				}
 			}
 		}
-		unbounded := regexp.MustCompile(regexp.QuoteMeta(x) + `|127\.0\.|` + regexp.QuoteMeta(c.welcome.Conn))
+		unbounded := regexp.MustCompile(regexp.QuoteMeta(x) + `|127\.0\.|` + regexp.QuoteMeta(c.Welcome.Conn))
 		for name, family := range families {
 			if strings.HasPrefix(name, "ws_") && !known[name] {
 				t.Errorf("%s is not in kit/metric", name)

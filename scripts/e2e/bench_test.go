@@ -17,6 +17,7 @@ import (
 	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
 
 	"github.com/adred-codev/ws_poc/scripts/internal/check"
+	"github.com/adred-codev/ws_poc/scripts/internal/stage"
 	"github.com/adred-codev/ws_poc/scripts/internal/variant"
 )
 
@@ -42,12 +43,17 @@ func release(b *testing.B, bench func(b *testing.B, v variant.Variant)) {
 // operation takes 1 ms, and -benchtime=10000x takes ten seconds.
 func BenchmarkLatency(b *testing.B) {
 	release(b, func(b *testing.B, v variant.Variant) {
-		tp := makeTopics(b, suite.brokers, 12, "trade")
+		tp := stage.MakeTopics(b, suite.brokers, 12, "trade")
 		s := start(b, v, tp, nil)
+		producer, err := tp.NewProducer(nil)
+		if err != nil {
+			b.Fatal(err)
+		}
+		defer producer.Close()
 		var mu sync.Mutex
 		var latencies []time.Duration
 		acked := make(chan struct{})
-		client, err := check.Dial(within(b), s.URL(), check.Options{Handle: func(f *check.Frame) {
+		client, err := check.Dial(stage.Within(b), s.URL(), check.Options{Handle: func(f *check.Frame) {
 			now := time.Now()
 			switch f.Type {
 			case "subscription_ack":
@@ -73,8 +79,8 @@ func BenchmarkLatency(b *testing.B) {
 		known(b, tp, s)
 		run := func(n int) (acks []time.Duration) {
 			latencies = nil
-			acks = produce(b, tp, n)
-			eventually(b, "every message to come", func() bool {
+			acks = produce(b, producer, tp.Name("trade"), n)
+			stage.Eventually(b, "every message to come", func() bool {
 				mu.Lock()
 				defer mu.Unlock()
 				return len(latencies) == n
@@ -96,23 +102,23 @@ func BenchmarkLatency(b *testing.B) {
 	})
 }
 
-// known waits until the server reads every partition: new ones are found, and
+// known waits until the server reads every Partition: new ones are found, and
 // get their leaders, in their own time.
-func known(b *testing.B, tp topics, s *server) {
+func known(b *testing.B, tp *stage.Topics, s *stage.Server) {
 	b.Helper()
 	const partitions = 12
 	for p := range int32(partitions) {
-		tp.publish(b, record{event: "trade", value: []byte("null"), partition: p + 1}) // no symbol: reaches nobody
+		tp.Publish(b, stage.Record{Event: "trade", Value: []byte("null"), Partition: p + 1}) // no Symbol: reaches nobody
 	}
-	eventually(b, "every partition to be read", func() bool {
-		return s.metric(b, "ws_kafka_records_skipped_total") == partitions
+	stage.Eventually(b, "every partition to be read", func() bool {
+		return s.Metric(b, "ws_kafka_records_skipped_total") == partitions
 	})
 }
 
 // produce keeps its schedule of a record a millisecond, whatever happens; each
 // carries the time of its Produce. It returns when the broker has all, with
 // the times that took.
-func produce(b *testing.B, tp topics, n int) (acks []time.Duration) {
+func produce(b *testing.B, producer *kafka.Producer, topic string, n int) (acks []time.Duration) {
 	b.Helper()
 	reports := make(chan kafka.Event, n)
 	collected := make(chan struct{})
@@ -126,7 +132,6 @@ func produce(b *testing.B, tp topics, n int) (acks []time.Duration) {
 			acks = append(acks, time.Since(m.Opaque.(time.Time)))
 		}
 	}()
-	topic := tp.name("trade")
 	began := time.Now()
 	for i := range n {
 		time.Sleep(time.Until(began.Add(time.Duration(i) * time.Millisecond)))
@@ -137,7 +142,7 @@ func produce(b *testing.B, tp topics, n int) (acks []time.Duration) {
 			Value:          fmt.Appendf(nil, `{"t":%d,"pad":"%0100d"}`, now.UnixNano(), 0),
 			Opaque:         now,
 		}
-		if err := tp.producer.Produce(m, reports); err != nil {
+		if err := producer.Produce(m, reports); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -158,7 +163,7 @@ func BenchmarkIdleMemory(b *testing.B) {
 	const few, many = 4000, 15000
 	release(b, func(b *testing.B, v variant.Variant) {
 		for range b.N {
-			s := start(b, v, makeTopics(b, suite.brokers, 12, "trade"), settings{
+			s := start(b, v, stage.MakeTopics(b, suite.brokers, 12, "trade"), stage.Settings{
 				"WS_MAX_CONNECTIONS":  strconv.Itoa(many + 100),
 				"WS_HANDSHAKES_PER_S": "off",
 				"WS_PING_INTERVAL":    "1h", // nobody here would answer
@@ -185,15 +190,15 @@ func BenchmarkIdleMemory(b *testing.B) {
 
 // restingMemory is the resident memory when the collector has run and given
 // back what it will.
-func restingMemory(b *testing.B, s *server) int64 {
+func restingMemory(b *testing.B, s *stage.Server) int64 {
 	b.Helper()
 	for range 2 {
-		if resp := s.get(b, "/debug/pprof/heap?gc=1"); resp.StatusCode != http.StatusOK {
+		if resp := s.Get(b, "/debug/pprof/heap?gc=1"); resp.StatusCode != http.StatusOK {
 			b.Fatalf("pprof: %d", resp.StatusCode)
 		}
 		time.Sleep(2 * time.Second)
 	}
-	rss, err := s.RSS()
+	rss, err := s.Process.RSS()
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -202,14 +207,14 @@ func restingMemory(b *testing.B, s *server) int64 {
 
 // idle opens a connection by hand: fifteen thousand clients with a goroutine
 // and buffers each would need more memory than the server.
-func idle(b *testing.B, s *server, i int) net.Conn {
+func idle(b *testing.B, s *stage.Server, i int) net.Conn {
 	b.Helper()
-	dialer := net.Dialer{Timeout: patience, LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 2, byte(1+i%200))}}
+	dialer := net.Dialer{Timeout: stage.Patience, LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 2, byte(1+i%200))}}
 	conn, err := dialer.Dial("tcp", s.Addr)
 	if err != nil {
 		b.Fatal(err)
 	}
-	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
+	if err := conn.SetDeadline(time.Now().Add(stage.Patience)); err != nil {
 		b.Fatal(err)
 	}
 	in := bufio.NewReaderSize(conn, 1024)

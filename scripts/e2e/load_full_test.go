@@ -13,6 +13,7 @@ import (
 
 	"github.com/adred-codev/ws_poc/kit/wire"
 	"github.com/adred-codev/ws_poc/scripts/internal/check"
+	"github.com/adred-codev/ws_poc/scripts/internal/stage"
 	"github.com/adred-codev/ws_poc/scripts/internal/variant"
 )
 
@@ -47,14 +48,14 @@ type loader struct {
 }
 
 func load(t *testing.T, v variant.Variant, stalled int) {
-	tp := makeTopics(t, suite.brokers, 12, "trade", "social")
+	tp := stage.MakeTopics(t, suite.brokers, 12, "trade", "social")
 	// A pong may take longer than a stalled socket needs to fill: otherwise some
 	// of the stalled are closed for their silence, with 4002, before.
-	s := start(t, v, tp, settings{"WS_STALL_TIMEOUT": "5s", "WS_PING_INTERVAL": "60s", "WS_PONG_TIMEOUT": "40s"})
+	s := start(t, v, tp, stage.Settings{"WS_STALL_TIMEOUT": "5s", "WS_PING_INTERVAL": "60s", "WS_PONG_TIMEOUT": "40s"})
 	t.Cleanup(func() {
 		if t.Failed() {
 			for _, code := range []string{"4001", "4002", "1006"} {
-				t.Logf("closed with %s: %v", code, s.metric(t, "ws_connections_closed_total", "code", code))
+				t.Logf("closed with %s: %v", code, s.Metric(t, "ws_connections_closed_total", "code", code))
 			}
 		}
 	})
@@ -84,13 +85,13 @@ func load(t *testing.T, v variant.Variant, stalled int) {
 		wait.Go(func() { l.finish(t, ends) })
 	}
 	wait.Wait()
-	eventually(t, "the stalled to be closed", func() bool {
-		return s.metric(t, "ws_connections_closed_total", "code", "4001") == float64(stalled)
+	stage.Eventually(t, "the stalled to be closed", func() bool {
+		return s.Metric(t, "ws_connections_closed_total", "code", "4001") == float64(stalled)
 	})
 	for _, l := range loaders[:stalled] {
 		// Who sleeps on for longer than the server waits finds a reset.
 		l.Unstall()
-		if err := l.Ended(within(t)); !isClose(err, wire.CloseSlowConsumer) && !errors.Is(err, syscall.ECONNRESET) {
+		if err := l.Ended(stage.Within(t)); !stage.IsClose(err, wire.CloseSlowConsumer) && !errors.Is(err, syscall.ECONNRESET) {
 			t.Errorf("a stalled client ended with %v", err)
 		}
 		if err := l.stream.Err(nil); err != nil {
@@ -99,7 +100,7 @@ func load(t *testing.T, v variant.Variant, stalled int) {
 	}
 }
 
-func (l *loader) connect(t *testing.T, s *server, o check.Options, symbols []string, own bool) {
+func (l *loader) connect(t *testing.T, s *stage.Server, o check.Options, symbols []string, own bool) {
 	t.Helper()
 	l.stream = check.NewStream()
 	o.Handle = func(f *check.Frame) {
@@ -110,7 +111,7 @@ func (l *loader) connect(t *testing.T, s *server, o check.Options, symbols []str
 		l.answered <- f.Type
 	}
 	var err error
-	if l.Client, err = check.Dial(within(t), s.URL(), o); err != nil {
+	if l.Client, err = check.Dial(stage.Within(t), s.URL(), o); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(l.Abort)
@@ -131,9 +132,9 @@ func (l *loader) connect(t *testing.T, s *server, o check.Options, symbols []str
 				t.Fatalf("got a %s, want a %s", got, want)
 			}
 		case <-l.Done():
-			t.Fatalf("ended with %v", l.Ended(within(t)))
-		case <-time.After(patience):
-			t.Fatalf("waited %v for a %s", patience, want)
+			t.Fatalf("ended with %v", l.Ended(stage.Within(t)))
+		case <-time.After(stage.Patience):
+			t.Fatalf("waited %v for a %s", stage.Patience, want)
 		}
 	}
 }
@@ -141,23 +142,23 @@ func (l *loader) connect(t *testing.T, s *server, o check.Options, symbols []str
 // loadFeed keeps its schedule, whatever the server does, and returns how far
 // each channel has come. A second has five steps: each publishes ten of the
 // fifty trades, and one social message.
-func loadFeed(t *testing.T, tp topics, groups [][]string) map[string]int64 {
+func loadFeed(t *testing.T, tp *stage.Topics, groups [][]string) map[string]int64 {
 	t.Helper()
 	const steps = 5
 	ends := map[string]int64{}
-	crowd := symbol() + ".social"
+	crowd := stage.Symbol() + ".social"
 	began := time.Now()
 	for step := 0; time.Duration(step)*time.Second/steps < loadTime; step++ {
 		time.Sleep(time.Until(began.Add(time.Duration(step) * time.Second / steps)))
-		var records []record
+		var records []stage.Record
 		for _, group := range groups {
 			x := group[step%steps]
 			ends[x+".trade"]++
-			records = append(records, padded("trade", x, int(ends[x+".trade"]), 400))
+			records = append(records, stage.Padded("trade", x, int(ends[x+".trade"]), 400))
 		}
 		ends[crowd]++
-		records = append(records, padded("social", crowd[:len(crowd)-len(".social")], int(ends[crowd]), 400))
-		tp.publish(t, records...)
+		records = append(records, stage.Padded("social", crowd[:len(crowd)-len(".social")], int(ends[crowd]), 400))
+		tp.Publish(t, records...)
 	}
 	return ends
 }
@@ -173,7 +174,7 @@ func (l *loader) finish(t *testing.T, all map[string]int64) {
 			}
 		}
 	}
-	for end := time.Now().Add(patience); l.stream.Err(ends) != nil && time.Now().Before(end); {
+	for end := time.Now().Add(stage.Patience); l.stream.Err(ends) != nil && time.Now().Before(end); {
 		select {
 		case <-l.Done():
 			t.Errorf("the connection ended: %v; %v", l.Ended(t.Context()), l.stream.Err(ends))
@@ -194,7 +195,7 @@ func (l *loader) finish(t *testing.T, all map[string]int64) {
 	}
 	select {
 	case <-l.answered:
-	case <-time.After(patience):
+	case <-time.After(stage.Patience):
 		t.Error("no pong came")
 	}
 	for _, broken := range l.Broken() {

@@ -6,30 +6,27 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
 	"go.uber.org/goleak"
 
 	"github.com/adred-codev/ws_poc/scripts/internal/broker"
+	"github.com/adred-codev/ws_poc/scripts/internal/stage"
 	"github.com/adred-codev/ws_poc/scripts/internal/variant"
 )
-
-// patience bounds each single wait. It is long because machines that run
-// tests are busy; nothing that works ever waits so long.
-const patience = 45 * time.Second
 
 // suite is what all tests share.
 var suite struct {
 	brokers  string
 	variants []variant.Variant
 	binaries map[string]string // by variant
-	producer *kafka.Producer
 
+	life    stage.Scope // what the shared servers stand on
 	mu      sync.Mutex
-	servers map[string]*server // the shared ones, by variant
+	servers map[string]*stage.Server // the shared ones, by variant
 }
 
 func TestMain(m *testing.M) {
@@ -63,7 +60,7 @@ func setUp(ctx context.Context) (stop func() error, err error) {
 		return nil, err
 	}
 	suite.binaries = map[string]string{}
-	suite.servers = map[string]*server{}
+	suite.servers = map[string]*stage.Server{}
 	for _, v := range suite.variants {
 		if suite.binaries[v.Name], err = v.Binary(ctx); err != nil {
 			return nil, err
@@ -77,16 +74,13 @@ func setUp(ctx context.Context) (stop func() error, err error) {
 		}
 		suite.brokers, stopBroker = b.Addr(), b.Stop
 	}
-	if suite.producer, err = newProducer(suite.brokers); err != nil {
-		return stopBroker, err
-	}
 	return func() error {
-		var errs []error
-		for _, s := range suite.servers {
-			errs = append(errs, s.end())
+		suite.life.End()
+		var wrong error
+		if all := suite.life.Errors(); len(all) > 0 {
+			wrong = fmt.Errorf("the shared servers: %s", strings.Join(all, "\n"))
 		}
-		suite.producer.Close()
-		return errors.Join(append(errs, stopBroker())...)
+		return errors.Join(wrong, stopBroker())
 	}, nil
 }
 
@@ -99,22 +93,5 @@ func each(t *testing.T, test func(t *testing.T, v variant.Variant)) {
 			t.Parallel()
 			test(t, v)
 		})
-	}
-}
-
-// within is a context for one wait.
-func within(t testing.TB) context.Context {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	t.Cleanup(cancel)
-	return ctx
-}
-
-// eventually waits until ok says so; what tells what was waited for.
-func eventually(t testing.TB, what string, ok func() bool) {
-	t.Helper()
-	for end := time.Now().Add(patience); !ok(); time.Sleep(20 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("waited %v for %s", patience, what)
-		}
 	}
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/chromedp/chromedp"
 
+	"github.com/adred-codev/ws_poc/scripts/internal/stage"
 	"github.com/adred-codev/ws_poc/scripts/internal/variant"
 )
 
@@ -53,7 +54,7 @@ func TestReferenceClientInBrowser(t *testing.T) {
 	each(t, func(t *testing.T, v variant.Variant) {
 		pages := httptest.NewServer(http.FileServer(http.Dir(filepath.Join("..", "client"))))
 		defer pages.Close()
-		s, x := withFeed(t, v, settings{"WS_ALLOWED_ORIGINS": pages.URL, "WS_ALLOW_NO_ORIGIN": "false"})
+		s, x := withFeed(t, v, stage.Settings{"WS_ALLOWED_ORIGINS": pages.URL, "WS_ALLOW_NO_ORIGIN": "false"})
 		page := pages.URL + "/test/browser.html?" + url.Values{"ws": {s.URL()}, "symbol": {x}}.Encode()
 
 		browser, cancel := chromedp.NewContext(t.Context(), chromedp.WithAllocatorOptions(chromedp.NoSandbox, chromedp.DisableGPU))
@@ -96,11 +97,11 @@ func TestReferenceClientInBrowser(t *testing.T) {
 
 // withFeed starts a server for one client alone, on a symbol that two events
 // come of all the while.
-func withFeed(t *testing.T, v variant.Variant, set settings) (s *server, x string) {
+func withFeed(t *testing.T, v variant.Variant, set stage.Settings) (s *stage.Server, x string) {
 	t.Helper()
-	tp := makeTopics(t, suite.brokers, 12, "trade", "social")
+	tp := stage.MakeTopics(t, suite.brokers, 12, "trade", "social")
 	s = start(t, v, tp, set)
-	x = symbol()
+	x = stage.Symbol()
 	feed(t, tp, x, "trade", "social")
 	return s, x
 }

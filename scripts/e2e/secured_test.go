@@ -27,16 +27,7 @@ const (
 // securedBroker is a broker whose secured listeners take the reader.
 func securedBroker(t *testing.T) *broker.Broker {
 	t.Helper()
-	b, err := broker.Start(t.Context(), broker.Options{Security: &broker.Security{User: reader, Password: rightSecret}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := b.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
-	return b
+	return ownBroker(t, broker.Options{Security: &broker.Security{User: reader, Password: rightSecret}})
 }
 
 // byLogin are the settings of the reader, with other ones for some; "" leaves one out.
@@ -68,13 +59,24 @@ func changed(set, others stage.Settings) stage.Settings {
 	return set
 }
 
+// refusal is a way to come to a secured broker that is refused, and what one line
+// of the log has to say about it.
+type refusal struct {
+	name  string
+	set   stage.Settings
+	names []string
+}
+
 // A broker that asks for proofs is one like any other: what comes is delivered,
 // and a client goes on at another server that has come in another way.
 func TestSecuredKafka(t *testing.T) {
 	t.Parallel()
 	b := securedBroker(t)
 	tp := stage.MakeTopics(t, b.Addr(), 3, "trade")
-	strangers := authority(t)
+	strangers, err := broker.NewAuthority(filepath.Join(t.TempDir(), "strangers"))
+	if err != nil {
+		t.Fatal(err)
+	}
 	stranger, strangerKey, err := strangers.Issue(filepath.Join(t.TempDir(), "stranger"), broker.Certificate{Name: "stranger"})
 	if err != nil {
 		t.Fatal(err)
@@ -86,11 +88,7 @@ func TestSecuredKafka(t *testing.T) {
 	}
 	_, port, _ := strings.Cut(b.SASLAddr(), ":")
 
-	refusals := []struct {
-		name  string
-		set   stage.Settings
-		names []string // what one line has to say
-	}{
+	refusals := []refusal{
 		{"password", byLogin(b, stage.Settings{"KAFKA_SASL_PASSWORD": wrongSecret}), []string{"KAFKA_SASL_USERNAME", "KAFKA_SASL_PASSWORD"}},
 		{"password, as text", byLogin(b, stage.Settings{"KAFKA_SASL_PASSWORD": wrongSecret, "LOG_FORMAT": "text"}), []string{"KAFKA_SASL_PASSWORD"}},
 		{"user", byLogin(b, stage.Settings{"KAFKA_SASL_USERNAME": "nobody", "KAFKA_SASL_MECHANISM": "SCRAM-SHA-256"}), []string{"KAFKA_SASL_USERNAME"}},
@@ -111,7 +109,17 @@ func TestSecuredKafka(t *testing.T) {
 		t.Run(v.Name+"/delivers", func(t *testing.T) {
 			t.Parallel()
 			x := stage.Symbol()
-			first := stage.Start(t, binary, tp, byLogin(b, nil))
+			first := stage.StartCold(t, binary, tp, byLogin(b, nil))
+			others := []*stage.Server{
+				stage.StartCold(t, binary, tp, byLogin(b, stage.Settings{"KAFKA_SASL_MECHANISM": "SCRAM-SHA-256"})),
+				stage.StartCold(t, binary, tp, byLogin(b, stage.Settings{"KAFKA_SASL_PASSWORD": ""}), "--config", secret),
+				stage.StartCold(t, binary, tp, byCertificate(b, nil)),
+				// A property of librdkafka's own: the certificate's host is not looked at.
+				stage.StartCold(t, binary, tp, byLogin(b, stage.Settings{
+					"KAFKA_BROKERS": "localhost:" + port, "KAFKA_PROPERTIES": "ssl.endpoint.identification.algorithm=none",
+				})),
+			}
+			first.Ready(t)
 			c := stage.Dial(t, first)
 			c.Join(x + ".trade")
 			tp.Count(t, "trade", x, 1, 10)
@@ -119,43 +127,40 @@ func TestSecuredKafka(t *testing.T) {
 			cursor := c.Cursor()
 			c.Close()
 			tp.Count(t, "trade", x, 11, 30)
-			done := 10
-			for _, other := range []struct {
-				set  stage.Settings
-				args []string
-			}{
-				{set: byLogin(b, stage.Settings{"KAFKA_SASL_MECHANISM": "SCRAM-SHA-256"})},
-				{set: byLogin(b, stage.Settings{"KAFKA_SASL_PASSWORD": ""}), args: []string{"--config", secret}},
-				{set: byCertificate(b, nil)},
-				// A property of librdkafka's own: the certificate's host is not looked at.
-				{set: byLogin(b, stage.Settings{"KAFKA_BROKERS": "localhost:" + port, "KAFKA_PROPERTIES": "ssl.endpoint.identification.algorithm=none"})},
-			} {
-				c := stage.Dial(t, startWith(t, binary, tp, other.set, other.args...))
+			stream := check.NewStream()
+			stream.After(x+".trade", 10)
+			for i, other := range others {
+				other.Ready(t)
+				c := stage.Dial(t, other)
 				c.Acked(check.Subscription{Channels: []string{x + ".trade"}, Cursor: cursor})
-				c.Counts(x+".trade", done+1, done+20)
-				c.Replay(20)
-				cursor, done = c.Cursor(), done+20
+				to, complete := 30+20*i, false
+				for !complete || stream.Last(x+".trade") < int64(to) {
+					f := c.Take() // what this server has not read yet comes after the replay
+					stream.Take(f)
+					complete = complete || f.Type == "replay_complete"
+				}
+				cursor = c.Cursor()
 				c.Close()
-				tp.Count(t, "trade", x, done+1, done+20)
+				tp.Count(t, "trade", x, to+1, to+20)
+			}
+			if err := stream.Err(nil); err != nil {
+				t.Error(err)
 			}
 		})
-		for _, r := range refusals {
-			t.Run(v.Name+"/refused/"+r.name, func(t *testing.T) {
-				t.Parallel()
-				s := stage.StartCold(t, binary, tp, r.set)
-				staysOut(t, v, s, r.set, r.names...)
-			})
-		}
+		t.Run(v.Name+"/refused", func(t *testing.T) {
+			t.Parallel()
+			stayOut(t, v, tp, refusals)
+		})
 		t.Run(v.Name+"/a password that is set right at the broker", func(t *testing.T) {
 			t.Parallel()
 			user, x := stage.Symbol(), stage.Symbol()
-			if err := b.SetPassword(within(t), user, "an old one"); err != nil {
+			if err := b.SetPassword(stage.Within(t), user, "an old one"); err != nil {
 				t.Fatal(err)
 			}
 			s := stage.StartCold(t, binary, tp, byLogin(b, stage.Settings{"KAFKA_SASL_USERNAME": user, "KAFKA_SASL_PASSWORD": wrongSecret}))
 			complains(t, s, "KAFKA_SASL_PASSWORD")
 			tp.Count(t, "trade", x, 1, 5)
-			if err := b.SetPassword(within(t), user, wrongSecret); err != nil {
+			if err := b.SetPassword(stage.Within(t), user, wrongSecret); err != nil {
 				t.Fatal(err)
 			}
 			s.Ready(t)
@@ -167,13 +172,27 @@ func TestSecuredKafka(t *testing.T) {
 	}
 }
 
-// A broker whose certificate does not hold lets nobody in; with the right one all
+// A broker whose certificate has expired lets nobody in; with a right one all
 // come by themselves. A password that is changed under a running server costs its
 // clients time and no message.
 func TestBrokerProvesItself(t *testing.T) {
 	t.Parallel()
 	b := securedBroker(t)
 	tp := stage.MakeTopics(t, b.Addr(), 2, "trade")
+	const other, otherSecret = "other", "a password that stays"
+	setPassword := func(user, password string) {
+		t.Helper()
+		if err := b.SetPassword(stage.Within(t), user, password); err != nil {
+			t.Fatal(err)
+		}
+	}
+	setPassword(other, otherSecret)
+	start := func(set stage.Settings) (all []*stage.Server) {
+		for _, v := range suite.variants {
+			all = append(all, stage.StartCold(t, suite.binaries[v.Name], tp, set))
+		}
+		return all
+	}
 	present := func(c broker.Certificate) {
 		t.Helper()
 		if err := b.Present(c); err != nil {
@@ -184,26 +203,11 @@ func TestBrokerProvesItself(t *testing.T) {
 		}
 	}
 	here := []string{"127.0.0.1"}
-	present(broker.Certificate{Hosts: []string{"elsewhere.example"}})
-	var servers []*stage.Server
-	for _, v := range suite.variants {
-		servers = append(servers, stage.StartCold(t, suite.binaries[v.Name], tp, byLogin(b, nil)))
-	}
-	for _, s := range servers {
-		complains(t, s, "KAFKA_BROKERS", "KAFKA_SSL_CA_LOCATION")
-	}
-	present(broker.Certificate{Hosts: here, NotAfter: time.Now().Add(-time.Hour)})
-	before := make([]int, len(servers))
-	for i, s := range servers {
-		before[i] = len(s.Process.Logs())
-	}
-	for i, s := range servers {
-		complainsAfter(t, s, before[i], "expired")
-	}
-	present(broker.Certificate{Hosts: here})
-	var clients []*stage.Conn
+
+	running := start(byLogin(b, nil))
 	x := stage.Symbol()
-	for _, s := range servers {
+	var clients []*stage.Conn
+	for _, s := range running {
 		s.Ready(t)
 		c := stage.Dial(t, s)
 		c.Join(x + ".trade")
@@ -214,22 +218,31 @@ func TestBrokerProvesItself(t *testing.T) {
 		c.Counts(x+".trade", 1, 10)
 	}
 
-	if err := b.SetPassword(within(t), reader, "another"); err != nil {
-		t.Fatal(err)
-	}
-	if err := b.Restart(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	setPassword(reader, "another")
+	present(broker.Certificate{Hosts: here, NotAfter: time.Now().Add(-time.Hour)})
 	tp.Count(t, "trade", x, 11, 20) // nobody can read them yet
-	for i, s := range servers {
+	cold := start(byLogin(b, stage.Settings{"KAFKA_SASL_USERNAME": other, "KAFKA_SASL_PASSWORD": otherSecret}))
+	for _, s := range slices.Concat(running, cold) {
+		complains(t, s, "KAFKA_BROKERS", "KAFKA_SSL_CA_LOCATION", "expired")
 		s.WaitStatus(t, "/readyz", http.StatusServiceUnavailable)
+	}
+
+	present(broker.Certificate{Hosts: here})
+	for _, s := range cold {
+		s.Ready(t)
+		c := stage.Dial(t, s)
+		c.Acked(check.Subscription{Channels: []string{x + ".trade"}, Last: 20})
+		c.Counts(x+".trade", 1, 20)
+		c.Replay(20)
+		silentAbout(t, s, otherSecret)
+	}
+	for i, s := range running {
 		complains(t, s, "KAFKA_SASL_PASSWORD")
+		s.WaitStatus(t, "/readyz", http.StatusServiceUnavailable)
 		clients[i].Heartbeat()
 	}
-	if err := b.SetPassword(within(t), reader, rightSecret); err != nil {
-		t.Fatal(err)
-	}
-	for i, s := range servers {
+	setPassword(reader, rightSecret)
+	for i, s := range running {
 		s.Ready(t)
 		clients[i].Counts(x+".trade", 11, 20)
 		clients[i].Heartbeat() // nothing else came
@@ -237,60 +250,52 @@ func TestBrokerProvesItself(t *testing.T) {
 	}
 }
 
-// startWith is stage.Start with a command line.
-func startWith(t *testing.T, binary string, tp *stage.Topics, set stage.Settings, args ...string) *stage.Server {
+// stayOut starts a server for each refusal, all at once. Each lives and is not
+// ready, says in one line which settings to look at, says it again and not often,
+// and gives nothing secret away.
+func stayOut(t *testing.T, v variant.Variant, tp *stage.Topics, refusals []refusal) {
 	t.Helper()
-	set["KAFKA_TOPICS"] = tp.Setting()
-	p, err := variant.Start(variant.Options{Binary: binary, Args: args, Env: set})
-	if err != nil {
-		t.Fatal(err)
+	servers, said := make([]*stage.Server, len(refusals)), make([]int, len(refusals))
+	for i, r := range refusals {
+		servers[i] = stage.StartCold(t, suite.binaries[v.Name], tp, r.set)
 	}
-	s := &stage.Server{Addr: p.Addr, AdminAddr: p.AdminAddr, Topics: tp, Process: p}
-	t.Cleanup(func() {
-		if err := s.End(); err != nil {
-			t.Error(err)
-		}
-	})
-	s.Ready(t)
-	return s
-}
-
-func authority(t *testing.T) *broker.Authority {
-	t.Helper()
-	a, err := broker.NewAuthority(filepath.Join(t.TempDir(), "authority"))
-	if err != nil {
-		t.Fatal(err)
+	for i, r := range refusals {
+		t.Run("says so/"+r.name, func(t *testing.T) {
+			complains(t, servers[i], r.names...)
+			set := changed(stage.Settings{"KAFKA_TOPICS": tp.Setting()}, r.set)
+			code, shown := program(t, v, set, "config", "print")
+			if code != 0 || set["KAFKA_SASL_PASSWORD"] != "" && !strings.Contains(shown, "***") ||
+				strings.Contains(shown, rightSecret) || strings.Contains(shown, wrongSecret) {
+				t.Errorf("config print ended with %d and shows\n%s", code, shown)
+			}
+		})
 	}
-	return a
-}
-
-// staysOut: the server lives and is not ready, says in one line which settings to
-// look at, says it again and not often, and gives nothing secret away.
-func staysOut(t *testing.T, v variant.Variant, s *stage.Server, set stage.Settings, names ...string) {
-	t.Helper()
-	complains(t, s, names...)
-	first := len(s.Process.Logs())
+	for i, s := range servers {
+		said[i] = len(s.Process.Logs())
+	}
 	time.Sleep(logInterval)
-	if lines := strings.Split(strings.TrimSpace(s.Process.Logs()[first:]), "\n"); len(lines) > loggedAtMost {
-		t.Errorf("%d lines in %v:\n%s", len(lines), logInterval, strings.Join(lines, "\n"))
+	since := make([]string, len(refusals))
+	for i, s := range servers {
+		since[i] = s.Process.Logs()[said[i]:]
 	}
-	complainsAfter(t, s, first, names...)
-	s.WaitStatus(t, "/healthz", http.StatusOK)
-	if r := s.Get(t, "/readyz"); r.StatusCode != http.StatusServiceUnavailable {
-		t.Errorf("/readyz says %d", r.StatusCode)
-	}
-	if r := s.Public(t, "/health", nil); r.StatusCode != http.StatusServiceUnavailable {
-		t.Errorf("/health says %d", r.StatusCode)
-	}
-	isRefusal(t, stage.Refusal(t, s, check.Options{}), http.StatusServiceUnavailable)
-	for _, secret := range []string{rightSecret, wrongSecret} {
-		silentAbout(t, s, secret)
-		settings := settings(maps.Clone(set))
-		settings["KAFKA_TOPICS"] = s.Topics.Setting()
-		code, shown := program(t, v, settings, "config", "print")
-		if code != 0 || strings.Contains(shown, secret) || set["KAFKA_SASL_PASSWORD"] != "" && !strings.Contains(shown, "***") {
-			t.Errorf("config print ended with %d and shows\n%s", code, shown)
-		}
+	for i, r := range refusals {
+		t.Run("stays out/"+r.name, func(t *testing.T) {
+			s := servers[i]
+			if lines := strings.Split(strings.TrimSpace(since[i]), "\n"); len(lines) > loggedAtMost {
+				t.Errorf("%d lines in %v:\n%s", len(lines), logInterval, since[i])
+			}
+			complainsAfter(t, s, said[i], r.names...)
+			s.WaitStatus(t, "/healthz", http.StatusOK)
+			if r := s.Get(t, "/readyz"); r.StatusCode != http.StatusServiceUnavailable {
+				t.Errorf("/readyz says %d", r.StatusCode)
+			}
+			if r := s.Public(t, "/health", nil); r.StatusCode != http.StatusServiceUnavailable {
+				t.Errorf("/health says %d", r.StatusCode)
+			}
+			isRefusal(t, stage.Refusal(t, s, check.Options{}), http.StatusServiceUnavailable)
+			silentAbout(t, s, rightSecret)
+			silentAbout(t, s, wrongSecret)
+		})
 	}
 }
 

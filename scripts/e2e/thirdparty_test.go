@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/adred-codev/ws_poc/scripts/internal/stage"
 	"github.com/adred-codev/ws_poc/scripts/internal/variant"
 )
 
@@ -29,8 +30,8 @@ func TestThirdPartyClients(t *testing.T) {
 		for name, program := range clients {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
-				x := symbol()
-				feed(t, s.topics, x, "trade")
+				x := stage.Symbol()
+				feed(t, s.Topics, x, "trade")
 				for _, c := range runClient(t, program, s.URL(), x) {
 					t.Run(c.Case, func(t *testing.T) {
 						if c.Error != "" {
@@ -78,7 +79,7 @@ func runClient(t *testing.T, program []string, args ...string) (cases []clientCa
 
 // feed publishes n = 1, 2, 3 … on the symbol's channels of the events, 50 a
 // second on each, until the test ends.
-func feed(t *testing.T, tp topics, x string, events ...string) {
+func feed(t *testing.T, tp *stage.Topics, x string, events ...string) {
 	t.Helper()
 	done, ended := make(chan struct{}), make(chan struct{})
 	go func() {
@@ -90,11 +91,11 @@ func feed(t *testing.T, tp topics, x string, events ...string) {
 			case <-done:
 				return
 			case <-tick.C:
-				var records []record
+				var records []stage.Record
 				for _, event := range events {
-					records = append(records, counted(event, x, n))
+					records = append(records, stage.Counted(event, x, n))
 				}
-				tp.publish(t, records...)
+				tp.Publish(t, records...)
 			}
 		}
 	}()
