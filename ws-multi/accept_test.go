@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -29,7 +30,7 @@ func TestTroubleOfAListenerIsHeard(t *testing.T) {
 			time.Sleep(after)
 			trouble = err
 			said.Reset()
-			if _, got := a.Accept(); got != err {
+			if _, got := a.Accept(); !errors.Is(got, err) {
 				t.Errorf("Accept returned %v, want %v", got, err)
 			}
 			if (said.Len() > 0) != (len(want) > 0) {

@@ -74,7 +74,7 @@ func StartFeed(t stage.TB, tp *stage.Topics, channels []Channel, rate float64, s
 			}
 		}
 	})
-	t.Cleanup(func() { f.Stop() })
+	t.Cleanup(func() { _, _ = f.Stop() }) // whoever cares has stopped it
 	return f
 }
 

@@ -147,9 +147,14 @@ func (b *Broker) DeleteRecords(ctx context.Context, topic string, partition int3
 	})
 }
 
-// AddPartitions raises a topic's number of partitions to total.
+// AddPartitions raises a topic's number of partitions to total; see the function of that name.
 func (b *Broker) AddPartitions(ctx context.Context, topic string, total int) error {
-	return withAdmin(b.Addr(), func(admin *kafka.AdminClient) error {
+	return AddPartitions(ctx, b.Addr(), topic, total)
+}
+
+// AddPartitions raises a topic's number of partitions to total, and returns when each has a leader that answers.
+func AddPartitions(ctx context.Context, brokers, topic string, total int) error {
+	return withAdmin(brokers, func(admin *kafka.AdminClient) error {
 		results, err := admin.CreatePartitions(ctx, []kafka.PartitionsSpecification{{Topic: topic, IncreaseTo: total}})
 		if err == nil && results[0].Error.Code() != kafka.ErrNoError {
 			err = results[0].Error

@@ -26,6 +26,7 @@ func Dial(t TB, s *Server) *Conn {
 	return DialWith(t, s, check.Options{})
 }
 
+// DialWith is Dial in another way.
 func DialWith(t TB, s *Server, o check.Options) *Conn {
 	t.Helper()
 	c := DialSilent(t, s, o)
@@ -65,6 +66,7 @@ func Refusal(t TB, s *Server, o check.Options) *check.Refusal {
 	return r
 }
 
+// Origin is the header that a page of an origin sends.
 func Origin(value string) http.Header { return http.Header{"Origin": {value}} }
 
 // Take takes the next frame.
@@ -124,6 +126,7 @@ func (c *Conn) Raw(text string) *check.Frame {
 	return c.Take()
 }
 
+// SendText sends a frame of the kind, which is one of RFC 6455's opcodes.
 func (c *Conn) SendText(kind int, payload string) {
 	c.t.Helper()
 	if err := c.Send(kind, []byte(payload)); err != nil {
@@ -131,6 +134,7 @@ func (c *Conn) SendText(kind int, payload string) {
 	}
 }
 
+// Answer takes frames up to the first answer to the command with the id.
 func (c *Conn) Answer(id string) (*check.Frame, []*check.Frame) {
 	c.t.Helper()
 	f, before, err := c.Until(Within(c.t), func(f *check.Frame) bool {
@@ -166,6 +170,7 @@ func (c *Conn) Refused(s check.Subscription, code wire.ErrorCode) *check.Frame {
 	return f
 }
 
+// IsError wants the frame to be an error of the code, complete.
 func (c *Conn) IsError(f *check.Frame, code wire.ErrorCode) {
 	c.t.Helper()
 	if f.Type != "error" || f.ErrorCode() != string(code) || f.Temporary != code.Temporary() || f.Message == "" {

@@ -22,21 +22,21 @@ type Server struct {
 	Process         *variant.Server // nil: it was there before
 }
 
-// Start starts a program as a server of the test's own and waits until it is ready.
-func Start(t TB, binary string, tp *Topics, set Settings) *Server {
+// Start starts a program, by its settings and command line, as a server of the test's own and waits until it is ready.
+func Start(t TB, binary string, tp *Topics, set Settings, args ...string) *Server {
 	t.Helper()
-	s := StartCold(t, binary, tp, set)
+	s := StartCold(t, binary, tp, set, args...)
 	s.Ready(t)
 	return s
 }
 
 // StartCold is Start without the wait. When the test ends the server is ended, and must not have gone wrong before:
 // ended by itself, raced, or panicked.
-func StartCold(t TB, binary string, tp *Topics, set Settings) *Server {
+func StartCold(t TB, binary string, tp *Topics, set Settings, args ...string) *Server {
 	t.Helper()
 	env := Settings{"KAFKA_BROKERS": tp.Brokers, "KAFKA_TOPICS": tp.Setting()}
 	maps.Copy(env, set)
-	p, err := variant.Start(variant.Options{Binary: binary, Env: env})
+	p, err := variant.Start(variant.Options{Binary: binary, Args: args, Env: env})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,7 +51,8 @@ func StartCold(t TB, binary string, tp *Topics, set Settings) *Server {
 	return s
 }
 
-// End stops the server's process the fast way and says whether it had gone wrong. It may be called again.
+// End stops the server's process the fast way and says whether it had gone wrong. It may be called again. That a server ended
+// by itself is wrong too, unless its Process.MayEnd was called.
 func (s *Server) End() error {
 	p := s.Process
 	// The second one ends it at once; two that come together are one.
@@ -67,13 +68,16 @@ func (s *Server) End() error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), Patience)
 	defer cancel()
-	_, err := p.Wait(ctx)
+	code, err := p.Wait(ctx)
 	p.Kill()
 	logs := p.Logs()
 	for _, bad := range []string{"DATA RACE", "panic:", "fatal error:", "goroutine 1 ["} {
 		if strings.Contains(logs, bad) {
 			return fmt.Errorf("the server's log has %q:\n%s", bad, tail(logs))
 		}
+	}
+	if p.EndedAlone() {
+		return fmt.Errorf("the server ended by itself, with code %d:\n%s", code, tail(logs))
 	}
 	return err
 }
@@ -113,9 +117,12 @@ func (s *Server) Get(t TB, path string) *variant.Response {
 	return s.ask(t, http.MethodGet, "http://"+s.AdminAddr+path, nil)
 }
 
-// Post asks the admin listener to do something.
+// Post asks the admin listener to do something. A server that is asked to drain ends.
 func (s *Server) Post(t TB, path string) *variant.Response {
 	t.Helper()
+	if path == "/drain" && s.Process != nil {
+		s.Process.MayEnd()
+	}
 	return s.ask(t, http.MethodPost, "http://"+s.AdminAddr+path, nil)
 }
 

@@ -1,6 +1,7 @@
 package stage
 
 import (
+	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
 	"strings"
@@ -98,13 +99,13 @@ func (tp *Topics) Admin(t TB, do func(*kafka.AdminClient) error) {
 	}
 }
 
-// AddPartitions raises the number of the topic's partitions.
+// AddPartitions raises the number of the topic's partitions, and waits until each has a leader.
 func (tp *Topics) AddPartitions(t TB, event string, total int) {
 	t.Helper()
 	name := tp.Name(event)
-	tp.Admin(t, func(admin *kafka.AdminClient) error {
-		return firstError(admin.CreatePartitions(Within(t), []kafka.PartitionsSpecification{{Topic: name, IncreaseTo: total}}))
-	})
+	if err := broker.AddPartitions(Within(t), tp.Brokers, name, total); err != nil {
+		t.Fatal(err)
+	}
 	Eventually(t, "the producer to know the partitions", func() bool {
 		m, err := tp.producer.GetMetadata(&name, false, 1000)
 		return err == nil && len(m.Topics[name].Partitions) == total
@@ -132,9 +133,11 @@ func (tp *Topics) Delete(t TB, event string) {
 	})
 }
 
-// Remake deletes the topic and makes one of the same name.
+// Remake deletes the topic and makes one of the same name. It returns when the broker tells of the new one: until then a
+// server that asks may hear of the old one, or of none.
 func (tp *Topics) Remake(t TB, event string, partitions int) {
 	t.Helper()
+	before := tp.ID(t, event)
 	tp.Delete(t, event)
 	Eventually(t, "the topic to be gone and made anew", func() bool {
 		var err error
@@ -145,6 +148,27 @@ func (tp *Topics) Remake(t TB, event string, partitions int) {
 		time.Sleep(100 * time.Millisecond)
 		return err == nil
 	})
+	Eventually(t, "the broker to tell of the new topic", func() bool {
+		id := tp.ID(t, event)
+		return id != [16]byte{} && id != before
+	})
+}
+
+// ID is the topic's, as the broker tells it: zeros if it says that there is no such topic, or has no IDs.
+func (tp *Topics) ID(t TB, event string) (id [16]byte) {
+	t.Helper()
+	tp.Admin(t, func(admin *kafka.AdminClient) error {
+		all, err := admin.DescribeTopics(Within(t), kafka.NewTopicCollectionOfTopicNames([]string{tp.Name(event)}))
+		if err != nil {
+			return fmt.Errorf("describe topic: %w", err)
+		}
+		if d := all.TopicDescriptions[0]; d.Error.Code() == kafka.ErrNoError {
+			binary.BigEndian.PutUint64(id[:8], uint64(d.TopicID.GetMostSignificantBits()))
+			binary.BigEndian.PutUint64(id[8:], uint64(d.TopicID.GetLeastSignificantBits()))
+		}
+		return nil
+	})
+	return id
 }
 
 func firstError(results []kafka.TopicResult, err error) error {
