@@ -49,5 +49,8 @@ func run(ctx context.Context, args []string, env func(string) string, stdout, st
 
 // command does what the first argument says: without a command's name, the cases.
 func command(ctx context.Context, args []string, env func(string) string, stdout, stderr io.Writer) (kept bool, err error) {
+	if len(args) > 0 && args[0] == "programs" {
+		return runPrograms(ctx, args[1:], env, stdout, stderr)
+	}
 	return runCases(ctx, args, env, stdout, stderr)
 }

@@ -26,6 +26,9 @@ const usage = `conformance tries each sentence of the protocol (kit/PROTOCOL.md)
   scripts/conformance --url ws://localhost:3005/ws --admin localhost:3905 --kafka localhost:9092
                                                          # a server that runs already
 
+Random programs of clients and publishers, checked against a model of the protocol, are another command: see
+scripts/conformance programs --help.
+
 A server that runs already must have topics for the eight usual events, WS_ALLOW_NO_ORIGIN=true and no limit for each address; the
 suite writes records of its own symbols to its topics. Cases that need other settings, or a server to harm, are then not run.
 

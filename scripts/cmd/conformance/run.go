@@ -36,9 +36,9 @@ func runCases(ctx context.Context, args []string, env func(string) string, stdou
 	kafka := ""
 	if o.kafka == "" {
 		fmt.Fprintln(stderr, "conformance: starting a Kafka")
-		b, err := broker.Start(ctx, broker.Options{})
-		if err != nil {
-			return false, err
+		b, failed := broker.Start(ctx, broker.Options{})
+		if failed != nil {
+			return false, failed
 		}
 		defer func() { err = errors.Join(err, b.Stop()) }()
 		o.kafka, kafka = b.Addr(), broker.Version
@@ -51,12 +51,15 @@ func runCases(ctx context.Context, args []string, env func(string) string, stdou
 		}
 		ran = append(ran, o.on(ctx, site, stderr))
 	}
-	for _, v := range o.variants {
-		one, err := o.build(ctx, v, stderr)
-		if err != nil {
-			return false, err
-		}
-		ran = append(ran, *one)
+	all, others, err := o.build(ctx, stderr)
+	if err != nil {
+		return false, err
+	}
+	for i, v := range o.variants {
+		site := conformance.NewProgram(v.Name, all[i], o.kafka).WithOther(others[i])
+		one := o.on(ctx, site, stderr)
+		one.Wrong = site.Close()
+		ran = append(ran, one)
 	}
 	if ctx.Err() != nil {
 		return false, errInterrupted
@@ -73,21 +76,37 @@ func runCases(ctx context.Context, args []string, env func(string) string, stdou
 	return report.Passed(), nil
 }
 
-// build runs the cases on a server built from the repository.
-func (o *options) build(ctx context.Context, v variant.Variant, stderr io.Writer) (*conformance.Ran, error) {
+// build builds the servers from the repository, and for each another one for the clients that move.
+func (o *options) build(ctx context.Context, stderr io.Writer) (binaries, others []string, err error) {
+	if len(o.variants) == 0 {
+		return nil, nil, nil
+	}
 	dir, err := variant.BinDir()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	fmt.Fprintf(stderr, "conformance: building %s\n", v.Name)
-	binary, err := v.Build(ctx, dir, o.race)
+	all, err := variant.All()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	site := conformance.NewProgram(v.Name, binary, o.kafka)
-	ran := o.on(ctx, site, stderr)
-	ran.Wrong = site.Close()
-	return &ran, nil
+	built := map[string]string{}
+	for _, v := range all {
+		fmt.Fprintf(stderr, "conformance: building %s\n", v.Name)
+		if built[v.Name], err = v.Build(ctx, dir, o.race); err != nil {
+			return nil, nil, err
+		}
+	}
+	for _, v := range o.variants {
+		binaries = append(binaries, built[v.Name])
+		other := ""
+		for _, w := range all {
+			if w.Name != v.Name {
+				other = built[w.Name]
+			}
+		}
+		others = append(others, other)
+	}
+	return binaries, others, nil
 }
 
 // on runs the cases on a site.

@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -61,50 +62,77 @@ func names() []string {
 
 // Every case holds on every variant, and what the protocol leaves open is alike.
 func TestConformance(t *testing.T) {
-	all, err := variant.All()
-	if err != nil {
-		t.Fatal(err)
-	}
 	cases, err := Choose(Cases(), names()...)
 	if err != nil {
 		t.Fatal(err)
 	}
+	all, others := binaries(t)
 	if *onlyVariant != "" {
-		all = slices.DeleteFunc(all, func(v variant.Variant) bool { return v.Name != *onlyVariant })
+		all = slices.DeleteFunc(all, func(v built) bool { return v.name != *onlyVariant })
 		if len(all) == 0 {
 			t.Fatalf("no variant is called %s", *onlyVariant)
 		}
 	}
-	var reports []Ran
-	for _, v := range all {
-		t.Run(v.Name, func(t *testing.T) {
-			binary, err := v.Binary(t.Context())
-			if err != nil {
-				t.Fatal(err)
-			}
-			site := NewProgram(v.Name, binary, brokers)
-			results := Run(t.Context(), site, cases, 8, nil)
-			for _, wrong := range site.Close() {
-				t.Error(wrong)
-			}
-			for i, r := range results {
-				t.Run(r.Case, func(t *testing.T) {
-					t.Logf("%s; took %v", cases[i].Says, r.Took.Round(time.Millisecond))
-					if r.NotRun != "" {
-						t.Errorf("not run: %s", r.NotRun)
-					}
-					for _, why := range r.Why {
-						t.Errorf("%s\n%s", cases[i].Says, why)
-					}
-					for _, line := range r.Logs {
-						t.Log(line)
-					}
-				})
-			}
-			reports = append(reports, Ran{Server: v.Name, Results: results})
+	// Side by side: much of what a case does is to wait.
+	ran, wrong := make([]Ran, len(all)), make([][]string, len(all))
+	var running sync.WaitGroup
+	for i, v := range all {
+		running.Go(func() {
+			site := NewProgram(v.name, v.binary, brokers).WithOther(others[v.name])
+			ran[i] = Ran{Server: v.name, Results: Run(t.Context(), site, cases, 6, nil)}
+			wrong[i] = site.Close()
 		})
 	}
-	for _, d := range Differences(reports) {
+	running.Wait()
+	for i, v := range all {
+		t.Run(v.name, func(t *testing.T) {
+			for _, wrong := range wrong[i] {
+				t.Error(wrong)
+			}
+			for j, r := range ran[i].Results {
+				t.Run(r.Case, func(t *testing.T) { tell(t, cases[j], r) })
+			}
+		})
+	}
+	for _, d := range Differences(ran) {
 		t.Error(d)
 	}
+}
+
+// tell is a case's result as that of a test.
+func tell(t *testing.T, c Case, r Result) {
+	t.Logf("%s; took %v", c.Says, r.Took.Round(time.Millisecond))
+	if r.NotRun != "" {
+		t.Errorf("not run: %s", r.NotRun)
+	}
+	for _, why := range r.Why {
+		t.Errorf("%s\n%s", c.Says, why)
+	}
+	for _, line := range r.Logs {
+		t.Log(line)
+	}
+}
+
+// built is a variant with the race detector.
+type built struct{ name, binary string }
+
+// binaries are all variants, and for each by its name the binary of another one.
+func binaries(t *testing.T) (all []built, others map[string]string) {
+	t.Helper()
+	variants, err := variant.All()
+	if err != nil {
+		t.Fatal(err)
+	}
+	others = map[string]string{}
+	for i, v := range variants {
+		binary, err := v.Binary(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, built{v.Name, binary})
+		if next := variants[(i+1)%len(variants)].Name; next != v.Name {
+			others[next] = binary
+		}
+	}
+	return all, others
 }

@@ -30,6 +30,14 @@ func hiding(l lie) lie {
 	return l
 }
 
+// unreadable is a lie that the client cannot read: to a case it is as if the frames of that kind were kept back.
+func unreadable(kind string, l lie) lie {
+	return lie{cut: patience, frame: func(m *mouth, f wsFrame, say func(wsFrame)) {
+		m.withheld = m.withheld || f.kind() == kind
+		l.frame(m, f, say)
+	}}
+}
+
 // swapTwo lets a message wait until after the next of its channel, once.
 func swapTwo(m *mouth, f wsFrame, say func(wsFrame)) {
 	waits := m.kept.payload != nil

@@ -137,6 +137,10 @@ func (l liar) Start(t *T, tp *stage.Topics, set stage.Settings) *stage.Server {
 	return l.before(t, l.Site.Start(t, tp, set))
 }
 
+func (l liar) Other(t *T, tp *stage.Topics, set stage.Settings) *stage.Server {
+	return l.before(t, l.Site.Other(t, tp, set))
+}
+
 // before listens until the case ends, and then until its connections have.
 func (l liar) before(t *T, s *stage.Server) *stage.Server {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

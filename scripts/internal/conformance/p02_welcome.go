@@ -78,10 +78,12 @@ var welcomeCases = []Case{{
 			c := stage.Dial(t, s)
 			name := c.Welcome.Conn
 			if seen[name] {
-				t.Errorf("two connections are named %s", name)
+				t.Fatalf("two connections are named %s", name)
 			}
 			seen[name] = true
 			c.Close()
+		}
+		for name := range seen {
 			stage.Eventually(t, "the log to name "+name, func() bool { return strings.Contains(s.Process.Logs(), name) })
 		}
 	},

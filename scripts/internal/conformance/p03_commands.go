@@ -12,7 +12,7 @@ import (
 )
 
 // P3: commands.
-var commandCases = slices.Concat(formCases, answerCases, faultCases, frameCases, rateCases)
+var commandCases = slices.Concat(formCases, answerCases, frameCases, faultCases, rateCases)
 
 // noRate is for cases that send more commands than a client may.
 var noRate = stage.Settings{"WS_COMMANDS_PER_S": "off"}

@@ -227,7 +227,10 @@ var dropCases = []Case{{
 		s, x := t.ServerWith(patient), stage.Symbol()
 		cursor := stage.Dial(t, s).Join(x + ".trade").Cursor
 		const most = 400
+		witness := stage.Dial(t, s)
+		witness.Join(x + ".trade")
 		s.Topics.Publish(t, paddedTrades(x, most)...)
+		follow(t, witness, check.NewStream(), x+".trade", most)
 		for _, how := range []check.Subscription{{Cursor: cursor}, {Last: 100}} {
 			bringsAll := how.Last > 0 // its share may be sent before the unsubscribe is read
 			how.Channels = []string{x + ".trade"}

@@ -315,7 +315,7 @@ var lossCases = []Case{{
 	},
 }, {
 	ID: "P5.4b", Says: "a client that cannot keep up is closed with 4001 and resumes", Run: func(t *T) {
-		s, x := t.Start(t.Topics(3, "trade"), stage.Settings{"WS_STALL_TIMEOUT": "1s"}), stage.Symbol()
+		s, x := t.Start(t.Topics(3, "trade"), stage.Settings{"WS_STALL_TIMEOUT": "5s"}), stage.Symbol() // longer than the one that reads waits for its turn
 		const most = 400
 		c := stuck(t, s, x, most)
 		stage.Eventually(t, "the client to be closed", func() bool {

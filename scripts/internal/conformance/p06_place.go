@@ -17,8 +17,11 @@ var patient = stage.Settings{"WS_STALL_TIMEOUT": "60s", "WS_MAX_BEHIND": "60s", 
 // narrow is a client whose socket is soon full.
 var narrow = check.Options{ReadBuffer: 4096}
 
-// many messages of a kilobyte are more than sockets and kernel hold for a narrow client.
-const many = 4000
+// many messages of a payload of wide bytes are more than sockets and kernel hold for a narrow client.
+const (
+	many = 1000
+	wide = 4000
+)
 
 // with is settings with one more.
 func with(set stage.Settings, name, value string) stage.Settings {

@@ -130,7 +130,7 @@ var leavingCases = []Case{{
 		witness := stage.Dial(t, s)
 		channels := []string{x + ".trade", y + ".trade"}
 		cursor := witness.Join(channels...).Cursor
-		s.Topics.Publish(t, slices.Concat(counted("trade", x, 1, many/2, 1000), counted("trade", y, 1, many/2, 1000))...)
+		s.Topics.Publish(t, slices.Concat(counted("trade", x, 1, many/2, wide), counted("trade", y, 1, many/2, wide))...)
 		seen := check.NewStream()
 		for seen.Last(x+".trade") < many/2 || seen.Last(y+".trade") < many/2 {
 			seen.Take(witness.Want("message"))
@@ -232,7 +232,7 @@ func longReplay(t *T, s *stage.Server, held ...string) long {
 		l.live = held[0][:len(held[0])-len(".social")]
 		l.c.Join(held...)
 	}
-	s.Topics.Publish(t, counted("trade", l.x, 1, many, 1000)...)
+	s.Topics.Publish(t, counted("trade", l.x, 1, many, wide)...)
 	follow(t, l.witness, check.NewStream(), l.x+".trade", many)
 	l.c.Stall()
 	var err error

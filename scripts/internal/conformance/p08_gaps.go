@@ -147,7 +147,7 @@ var gapCases = []Case{{
 		witness.Join("*.trade")
 		c.Stall()
 		y := stage.Symbol()
-		records := counted("trade", y, 1, many, 1000)
+		records := counted("trade", y, 1, many, wide)
 		for i := range records {
 			records[i].Partition = 1
 		}

@@ -154,12 +154,13 @@ var heartbeatCases = []Case{{
 	ID: "P9.2d", Says: "replayed is how many of those sent came by a resume or by last", Run: func(t *T) {
 		s := t.Server()
 		x, y := stage.Symbol(), stage.Symbol()
-		first := stage.Dial(t, s)
+		first, second := stage.Dial(t, s), stage.Dial(t, s)
 		ack := first.Join(x + ".social")
+		second.Join(y + ".trade")
 		s.Topics.Count(t, "social", x, 1, 7)
 		s.Topics.Count(t, "trade", y, 1, 5)
 		first.Counts(x+".social", 1, 7)
-		stage.Dial(t, s).Join(y + ".trade")
+		second.Counts(y+".trade", 1, 5)
 
 		c := stage.Dial(t, s)
 		c.Acked(check.Subscription{Channels: []string{x + ".social"}, Cursor: ack.Cursor})
@@ -190,7 +191,14 @@ var pingCases = []Case{{
 	ID: "P9.3a", Says: "the server pings every WS_PING_INTERVAL, and who answers stays", Run: func(t *T) {
 		began := time.Now()
 		c := stage.Dial(t, t.ServerWith(livelyPings))
-		stage.Eventually(t, "three pings", func() bool { return c.Pings() >= 3 })
+		stage.Eventually(t, "three pings", func() bool {
+			select {
+			case <-c.Done():
+				t.Fatalf("it ended after %d pings: %v", c.Pings(), c.Ended(stage.Within(t)))
+			default:
+			}
+			return c.Pings() >= 3
+		})
 		// The first may come at any time, the others keep the interval.
 		if took := time.Since(began); took < 2*livelyPing-100*time.Millisecond {
 			t.Errorf("three pings came within %v", took)

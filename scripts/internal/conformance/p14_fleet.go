@@ -2,7 +2,10 @@ package conformance
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/adred-codev/ws_poc/kit/wire"
@@ -12,9 +15,9 @@ import (
 
 // P14: running several servers.
 var fleetCases = []Case{{
-	ID: "P14.1a", Says: "a cursor of one server is good on each with the same topics: a client is moved to and fro", Run: func(t *T) {
+	ID: "P14.1a", Says: "a cursor is good on each server of the same topics, of either variant: a client is moved to and fro", Run: func(t *T) {
 		tp := t.Topics(3, "trade", "social")
-		servers := []*stage.Server{t.Start(tp, nil), t.Start(tp, nil)}
+		servers := []*stage.Server{t.Start(tp, nil), t.Start(tp, nil), t.Other(tp, nil)}
 		x := stage.Symbol()
 		channels := []string{x + ".*", "*.trade"}
 		stream := check.NewStream()
@@ -29,7 +32,7 @@ var fleetCases = []Case{{
 				stream.Take(c.Take())
 			}
 			cursor := cut(t, c, stream)
-			c = stage.Dial(t, servers[(round+1)%2])
+			c = stage.Dial(t, servers[(round+1)%3])
 			ack := c.Acked(check.Subscription{Channels: channels, Cursor: cursor})
 			if ack.Recovered == nil || !*ack.Recovered || !samePlace(ack.Cursor, cursor) {
 				t.Fatalf("moved with %v, got %s", cursor, ack)
@@ -66,6 +69,56 @@ var fleetCases = []Case{{
 		takeAll(stream, replay)
 		if err := stream.Err(map[string]int64{x + ".trade": 100}); err != nil {
 			t.Errorf("%v; %s", err, end)
+		}
+	},
+}, {
+	ID: "P14.1c", Says: "a cursor of each variant brings on the other just what it brings at home, and is lost where it is at home", Run: func(t *T) {
+		tp := t.Topics(3, "trade", "social")
+		servers := []*stage.Server{t.Start(tp, nil), t.Other(tp, nil)}
+		x := stage.Symbol()
+		channels := []string{x + ".trade", "*.social"}
+		var conns []*stage.Conn
+		for _, s := range servers {
+			c := stage.Dial(t, s)
+			c.Join(channels...)
+			conns = append(conns, c)
+		}
+		publish := func(from, to int) {
+			for n := from; n <= to; n++ {
+				for _, event := range []string{"trade", "social"} {
+					r := stage.Counted(event, x, n)
+					r.Partition = int32(n%3) + 1 // one place of the cursor alone does not say where the client is
+					tp.Publish(t, r)
+				}
+			}
+			for _, c := range conns {
+				for range 2 * (to - from + 1) {
+					c.Want("message")
+				}
+			}
+		}
+		publish(1, 10)
+		cursors := []wire.Cursor{conns[0].Heartbeat().Cursor, conns[1].Heartbeat().Cursor}
+		publish(11, 40)
+		for home, cursor := range cursors {
+			brought := func(s *stage.Server) string {
+				_, end, replay := recovered(t, stage.Dial(t, s), check.Subscription{Channels: channels, Cursor: cursor})
+				var all []string
+				for _, f := range replay {
+					all = append(all, f.Pos+string(f.Data))
+				}
+				slices.Sort(all) // the order between partitions is free
+				return fmt.Sprintf("%d: %v", end.Replayed, all)
+			}
+			athome, away := brought(servers[home]), brought(servers[1-home])
+			if athome != away || !strings.HasPrefix(away, "60: ") {
+				t.Errorf("a cursor of %s brings there %s, and on the other %s", servers[home].Addr, athome, away)
+			}
+			beyond := maps.Clone(cursor)
+			beyond["social"] = wire.Position{Log: cursor["social"].Log, At: []int64{1000}}
+			for _, s := range servers {
+				lost(t, stage.Dial(t, s), check.Subscription{Channels: channels, Cursor: beyond}, "social")
+			}
 		}
 	},
 }, {
@@ -187,11 +240,9 @@ var fleetCases = []Case{{
 		tp := t.Topics(1, "trade")
 		s := t.Start(tp, with(patient, "WS_HISTORY_BYTES", "4MiB"))
 		x := stage.Symbol()
-		reader := stage.Dial(t, s)
-		now := reader.Join(x + ".trade").Cursor
+		now := stage.Dial(t, s).Join(stage.Symbol() + ".trade").Cursor
 		const records = 9000
 		tp.Publish(t, counted("trade", x, 1, records, 1000)...)
-		follow(t, reader, check.NewStream(), x+".trade", records)
 		resume := func(at int64) check.Subscription {
 			return check.Subscription{Channels: []string{x + ".trade"}, Cursor: wire.Cursor{"trade": {Log: now["trade"].Log, At: []int64{at}}}}
 		}

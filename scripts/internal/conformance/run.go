@@ -4,6 +4,8 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"github.com/adred-codev/ws_poc/scripts/internal/stage"
 )
 
 // Result is what became of a case on one site.
@@ -49,9 +51,9 @@ func Run(ctx context.Context, site Site, cases []Case, atOnce int, told func(Res
 
 // RunOne runs one case.
 func RunOne(site Site, c Case) Result {
-	t := &T{site: site, name: c.ID}
+	t := &T{Scope: stage.Scope{Called: c.ID}, site: site}
 	began := time.Now()
-	t.on(func() { c.Run(t) })
+	t.Do(func() { c.Run(t) })
 	r := t.end()
 	r.Took = time.Since(began)
 	return r

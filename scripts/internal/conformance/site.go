@@ -28,6 +28,8 @@ type Site interface {
 	Server(t *T, set stage.Settings) *stage.Server
 	// Start starts a server that is the case's own; it ends with the case.
 	Start(t *T, tp *stage.Topics, set stage.Settings) *stage.Server
+	// Other is Start for a server of another variant.
+	Other(t *T, tp *stage.Topics, set stage.Settings) *stage.Server
 }
 
 // Events are those that a shared server has: KAFKA_TOPICS' default (P1.2).
@@ -36,6 +38,7 @@ var Events = []string{"trade", "liquidity", "metadata", "social", "favorites", "
 // Program is a site that starts a binary as often as cases need it. Close ends the shared ones.
 type Program struct {
 	name, binary, brokers string
+	other                 string // the binary of another variant, or ""
 
 	mu      sync.Mutex // what follows
 	shared  map[string]*sharing
@@ -53,6 +56,12 @@ type sharing struct {
 // NewProgram makes the site of a variant's binary on a Kafka.
 func NewProgram(name, binary, brokers string) *Program {
 	return &Program{name: name, binary: binary, brokers: brokers, shared: map[string]*sharing{}}
+}
+
+// WithOther gives the site the binary of another variant, for clients that move.
+func (p *Program) WithOther(binary string) *Program {
+	p.other = binary
+	return p
 }
 
 // Name is the variant's.
@@ -75,28 +84,28 @@ func (p *Program) Server(t *T, set stage.Settings) *stage.Server {
 	key := settingsKey(set)
 	s := p.shared[key]
 	if s == nil {
-		s = &sharing{life: &T{site: p, name: "the shared server with " + cmp.Or(key, "the usual settings")}}
+		s = &sharing{life: &T{site: p, Scope: stage.Scope{Called: "the shared server with " + cmp.Or(key, "the usual settings")}}}
 		p.shared[key] = s
 	}
 	p.mu.Unlock()
 	s.once.Do(func() { s.start(p, set) })
 	if s.failed != "" {
-		t.Fatalf("%s did not start: %s", s.life.name, s.failed)
+		t.Fatalf("%s did not start: %s", s.life.Called, s.failed)
 	}
 	process := s.server.Process
 	select {
 	case <-process.Done():
-		t.Fatalf("%s had ended before this case began", s.life.name)
+		t.Fatalf("%s had ended before this case began", s.life.Called)
 	default:
 	}
 	before := len(process.Logs())
 	t.Cleanup(func() {
 		select {
 		case <-process.Done():
-			t.Errorf("%s ended by itself during this case or one beside it; it wrote\n%s", s.life.name, lastWords(process.Logs(), 6000))
+			t.Errorf("%s ended by itself during this case or one beside it; it wrote\n%s", s.life.Called, lastWords(process.Logs(), 6000))
 		default:
 			if t.Failed() {
-				t.Logf("what %s wrote meanwhile, for all cases\n%s", s.life.name, logTail(process.Logs()[before:], 6000))
+				t.Logf("what %s wrote meanwhile, for all cases\n%s", s.life.Called, logTail(process.Logs()[before:], 6000))
 			}
 		}
 	})
@@ -105,8 +114,12 @@ func (p *Program) Server(t *T, set stage.Settings) *stage.Server {
 
 // start leaves a server, or why there is none.
 func (s *sharing) start(p *Program, set stage.Settings) {
-	s.life.on(func() {
-		tp := stage.MakeTopics(s.life, p.brokers, 12, Events...)
+	s.life.Do(func() {
+		partitions := 12
+		if len(set) > 0 {
+			partitions = 3 // a broker of tests has little memory, and there are many settings
+		}
+		tp := stage.MakeTopics(s.life, p.brokers, partitions, Events...)
 		server := stage.Start(s.life, p.binary, tp, set)
 		version := server.Get(s.life, "/version").Body
 		p.mu.Lock()
@@ -128,6 +141,14 @@ func (p *Program) Start(t *T, tp *stage.Topics, set stage.Settings) *stage.Serve
 	return stage.StartCold(t, p.binary, tp, set)
 }
 
+// Other starts one of the other variant's.
+func (p *Program) Other(t *T, tp *stage.Topics, set stage.Settings) *stage.Server {
+	if p.other == "" {
+		t.NotRun("it needs a server of another variant")
+	}
+	return stage.StartCold(t, p.other, tp, set)
+}
+
 // Close ends the shared servers and says what went wrong with them: ended by themselves, raced, or panicked. No case may
 // be under way.
 func (p *Program) Close() (wrong []string) {
@@ -140,11 +161,11 @@ func (p *Program) Close() (wrong []string) {
 		}
 		select {
 		case <-s.server.Process.Done():
-			wrong = append(wrong, fmt.Sprintf("%s ended by itself; it wrote\n%s", s.life.name, lastWords(s.server.Process.Logs(), 6000)))
+			wrong = append(wrong, fmt.Sprintf("%s ended by itself; it wrote\n%s", s.life.Called, lastWords(s.server.Process.Logs(), 6000)))
 		default:
 		}
 		for _, why := range s.life.end().Why {
-			wrong = append(wrong, s.life.name+": "+why)
+			wrong = append(wrong, s.life.Called+": "+why)
 		}
 	}
 	p.shared = map[string]*sharing{}
@@ -243,5 +264,11 @@ func (r *Running) Server(t *T, set stage.Settings) *stage.Server {
 // Start is not possible here.
 func (r *Running) Start(t *T, _ *stage.Topics, _ stage.Settings) *stage.Server {
 	t.NotRun("it needs a server of its own")
+	return nil
+}
+
+// Other is not possible here.
+func (r *Running) Other(t *T, _ *stage.Topics, _ stage.Settings) *stage.Server {
+	t.NotRun("it needs a server of another variant")
 	return nil
 }

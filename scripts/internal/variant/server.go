@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -39,6 +40,9 @@ type Server struct {
 	output *buffer
 	done   chan struct{} // closed when the process has ended
 	code   int           // its exit code, valid after done
+	alone  bool          // it ended without being told to, valid after done
+	told   atomic.Bool   // to end
+	may    atomic.Bool   // end without being told to
 }
 
 // Start runs the server on free ports of 127.0.0.1 and returns at once; see
@@ -121,7 +125,7 @@ func (s *Server) run(started chan<- error, cpus []int) {
 	s.PID = s.cmd.Process.Pid
 	started <- nil
 	_ = s.cmd.Wait() // the exit code says it all
-	s.code = s.cmd.ProcessState.ExitCode()
+	s.code, s.alone = s.cmd.ProcessState.ExitCode(), !s.told.Load()
 	close(s.done)
 }
 
@@ -209,6 +213,10 @@ func Do(ctx context.Context, method, url string, header http.Header) (*Response,
 
 // Signal sends sig to the process.
 func (s *Server) Signal(sig syscall.Signal) error {
+	switch sig {
+	case syscall.SIGTERM, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGABRT, syscall.SIGKILL:
+		s.told.Store(true)
+	}
 	if err := s.cmd.Process.Signal(sig); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return fmt.Errorf("signal server: %w", err)
 	}
@@ -217,6 +225,7 @@ func (s *Server) Signal(sig syscall.Signal) error {
 
 // Drain asks for a drain (POST /drain); Wait tells when it is done.
 func (s *Server) Drain(ctx context.Context) error {
+	s.told.Store(true)
 	resp, err := s.Admin(ctx, http.MethodPost, "/drain")
 	if err != nil {
 		return fmt.Errorf("drain: %w", err)
@@ -225,6 +234,19 @@ func (s *Server) Drain(ctx context.Context) error {
 		return fmt.Errorf("drain: %d %s", resp.StatusCode, resp.Body)
 	}
 	return nil
+}
+
+// MayEnd says that the process may end without being told to, or may have.
+func (s *Server) MayEnd() { s.may.Store(true) }
+
+// EndedAlone says whether the process has ended, may not, and was not told to before: by Signal, Drain or Kill.
+func (s *Server) EndedAlone() bool {
+	select {
+	case <-s.done:
+		return s.alone && !s.may.Load()
+	default:
+		return false
+	}
 }
 
 // Wait returns the exit code when the process has ended, -1 when by a signal.
@@ -239,6 +261,7 @@ func (s *Server) Wait(ctx context.Context) (int, error) {
 
 // Kill ends the process with SIGKILL and waits for it.
 func (s *Server) Kill() {
+	s.told.Store(true)
 	_ = s.cmd.Process.Kill() // an error says that it has ended already
 	<-s.done
 }

@@ -58,6 +58,40 @@ func TestServerEnds(t *testing.T) {
 	}
 }
 
+// A server that ends is known to have been told to, or not.
+func TestServerEndedAlone(t *testing.T) {
+	waits := `exec sleep 60`
+	for _, c := range []struct {
+		name, body string
+		tell       func(*Server)
+		alone      bool
+	}{
+		{"exits", `exit 0`, func(*Server) {}, true},
+		{"exits and may", `exit 3`, (*Server).MayEnd, false},
+		{"is killed", waits, (*Server).Kill, false},
+		{"is killed by somebody else", waits, func(s *Server) { _ = syscall.Kill(s.PID, syscall.SIGKILL) }, true},
+		{"is asked to end", waits, func(s *Server) { _ = s.Signal(syscall.SIGTERM) }, false},
+		{"is stopped and killed by somebody else", waits, func(s *Server) {
+			_ = s.Signal(syscall.SIGSTOP)
+			_ = s.Signal(syscall.SIGCONT)
+			_ = syscall.Kill(s.PID, syscall.SIGKILL)
+		}, true},
+	} {
+		s := start(t, Options{Binary: script(t, c.body)})
+		if c.body == waits && s.EndedAlone() {
+			t.Errorf("%s: it has ended before", c.name)
+		}
+		c.tell(s)
+		if _, err := s.Wait(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		s.Kill()
+		if got := s.EndedAlone(); got != c.alone {
+			t.Errorf("a server that %s ended alone: %t", c.name, got)
+		}
+	}
+}
+
 func TestServerLives(t *testing.T) {
 	s := start(t, Options{Binary: script(t, "trap 'exit 3' TERM; while :; do sleep 0.02; done")})
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)

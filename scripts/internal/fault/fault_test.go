@@ -1,0 +1,114 @@
+package fault
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/adred-codev/ws_poc/scripts/internal/broker"
+	"github.com/adred-codev/ws_poc/scripts/internal/variant"
+)
+
+var (
+	brokers string
+	names   = flag.String("faults", "", "the faults to make, by name, with commas; empty: the short ones")
+	only    = flag.String("variant", "", "the variant to harm; empty: each")
+)
+
+func TestMain(m *testing.M) {
+	Child()
+	flag.Parse()
+	os.Exit(func() int {
+		brokers = os.Getenv("KAFKA_TEST_BROKERS")
+		stop := func() error { return nil }
+		if brokers == "" {
+			ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
+			defer cancel()
+			b, err := broker.Start(ctx, broker.Options{})
+			if err != nil {
+				fmt.Fprintln(os.Stderr, "fault:", err)
+				return 1
+			}
+			brokers, stop = b.Addr(), b.Stop
+		}
+		code := m.Run()
+		if err := errors.Join(stop(), goleak.Find()); err != nil && code == 0 {
+			fmt.Fprintln(os.Stderr, "fault:", err)
+			return 1
+		}
+		return code
+	}())
+}
+
+// The faults that take seconds, on every variant, at a tenth of their size.
+func TestFaults(t *testing.T) {
+	chosen := slices.DeleteFunc(Faults(), func(f Fault) bool { return !f.Short })
+	if *names != "" {
+		var unknown []string
+		if chosen, unknown = Choose(Faults(), strings.Split(*names, ",")...); len(unknown) > 0 {
+			t.Fatalf("no faults are called %v", unknown)
+		}
+	}
+	for _, to := range targets(t, true) {
+		for _, f := range chosen {
+			t.Run(to.Variant+"/"+f.Name, func(t *testing.T) {
+				t.Parallel()
+				judge(t, Run(t.Context(), f, to, brokers, true))
+			})
+		}
+	}
+}
+
+// targets are the variants, or the one that was asked for.
+func targets(t *testing.T, race bool) (chosen []Target) {
+	t.Helper()
+	all, err := variant.All()
+	if err != nil {
+		t.Fatal(err)
+	}
+	binary := func(v variant.Variant) string {
+		path, err := v.Binary(t.Context())
+		if !race {
+			path, err = v.Build(t.Context(), t.TempDir(), false)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	for i, v := range all {
+		if *only == "" || *only == v.Name {
+			chosen = append(chosen, Target{Variant: v.Name, Binary: binary(v), Other: binary(all[(i+1)%len(all)])})
+		}
+	}
+	return chosen
+}
+
+func judge(t *testing.T, r Result) {
+	t.Helper()
+	for _, figure := range r.Figures {
+		t.Log(figure)
+	}
+	for _, saw := range r.Saw {
+		t.Log(saw)
+	}
+	if r.NotRun != "" {
+		t.Errorf("not run: %s", r.NotRun)
+	}
+	for _, why := range r.Why {
+		t.Error(why)
+	}
+	if !r.Passed {
+		for _, line := range r.Logs {
+			t.Log(line)
+		}
+	}
+}

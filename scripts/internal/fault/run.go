@@ -1,0 +1,37 @@
+package fault
+
+import (
+	"context"
+	"time"
+)
+
+// Target is a variant to harm.
+type Target struct {
+	Variant, Binary, Other string
+}
+
+// Result is what came of a fault for one variant.
+type Result struct {
+	Fault   string   `json:"fault"`
+	Variant string   `json:"variant"`
+	Passed  bool     `json:"passed"`
+	NotRun  string   `json:"not_run,omitempty"`
+	Figures []Figure `json:"figures,omitempty"`
+	Saw     []string `json:"saw,omitempty"`
+	Why     []string `json:"why,omitempty"` // what was broken
+	Seconds float64  `json:"seconds"`
+	Logs    []string `json:"-"`
+}
+
+// Run does a fault to a variant. small is for the ordinary tests: see [T].
+func Run(ctx context.Context, f Fault, to Target, brokers string, small bool) Result {
+	t := &T{fault: f.Name, Context: ctx, Variant: to.Variant, Binary: to.Binary, Other: to.Other, Brokers: brokers, Small: small}
+	began := time.Now()
+	t.Do(func() { f.Run(t) })
+	t.End()
+	why := t.Errors()
+	return Result{
+		Fault: f.Name, Variant: to.Variant, Passed: len(why) == 0 && t.notRun == "", NotRun: t.notRun, Figures: t.figures,
+		Saw: t.seen, Why: why, Seconds: time.Since(began).Seconds(), Logs: t.Logs(),
+	}
+}
