@@ -38,7 +38,7 @@ var floodFaults = []Fault{{
 	Run:  floodNames,
 }, {
 	Name: "flood-churn",
-	Did:  "subscribes and unsubscribes of 250 new names in turn, as fast as allowed and a hundred times as fast",
+	Did:  "subscribes and unsubscribes of 250 names in turn, each client's its own, as fast as allowed by ten clients and ten times as fast by ten",
 	Load: "300 clients, 20 records/s to each",
 	Run:  floodChurn,
 }}
@@ -91,6 +91,7 @@ func (t *T) flood(s *stage.Server, tp *stage.Topics, attackers int, attack func(
 	}
 	wait.Wait()
 	flooded := (t.cpu(s) - cpu2).Seconds() / Since(time2)
+	late := o.crowd.Latency()
 	t.None("clients that were not closed as they are to be", len(wrong))
 	if len(wrong) > 0 {
 		t.Errorf("such as %s", wrong[0])
@@ -98,14 +99,15 @@ func (t *T) flood(s *stage.Server, tp *stage.Topics, attackers int, attack func(
 	t.held("the server's CPU for it, cores", flooded-quiet, halfCore, "")
 	t.Sleep(1100 * time.Millisecond)
 	more := t.series(s)
-	more = slices.DeleteFunc(more, func(name string) bool { return slices.Contains(before, name) })
-	t.None("new series of metrics", len(more))
+	more = slices.DeleteFunc(more, func(name string) bool { return slices.Contains(before, name) || slices.Contains(commandSeries(), name) })
+	t.None("new series of metrics, but of known commands' known results", len(more))
 	if len(more) > 0 {
 		t.Errorf("new series: %q", more)
 	}
 	t.Saw("%d attacks in %v; the server's CPU %.2f cores without, %.2f with; memory %d MiB before, at most %d",
 		attacks, length, quiet, flooded, resting>>20, memory()>>20)
-	o.judged()
+	// How late others' messages were is only told: the flood comes from their own process, and costs that more than the server.
+	o.ledgers(late)
 }
 
 // series are the names and labels of all that /metrics shows.
@@ -130,6 +132,17 @@ func (t *T) series(s *stage.Server) (all []string) {
 		}
 	}
 	slices.Sort(all)
+	return all
+}
+
+// commandSeries are all that commands can make, whatever a client sends: one comes with the first command of its kind.
+func commandSeries() (all []string) {
+	for _, kind := range []wire.Type{wire.TypeSubscribe, wire.TypeUnsubscribe, wire.TypeHeartbeat, wire.TypeAuth, "other"} {
+		all = append(all, fmt.Sprintf("ws_commands_total{result=ok,type=%s}", kind))
+		for _, code := range wire.ErrorCodes() {
+			all = append(all, fmt.Sprintf("ws_commands_total{result=%s,type=%s}", code, kind))
+		}
+	}
 	return all
 }
 
@@ -320,11 +333,11 @@ func floodChurn(t *T) {
 		}
 		if i%2 == 0 {
 			n := i
-			if err := a.paced(1000, func() error {
+			if err := a.paced(100, func() error {
 				if n++; n%2 == 0 {
 					return a.Send(websocket.TextMessage, []byte(`{"type":"unsubscribe"}`))
 				}
-				return a.Send(websocket.TextMessage, payloads[n/2%len(payloads)])
+				return a.Send(websocket.TextMessage, payloads[i%len(payloads)])
 			}); err != nil {
 				return err
 			}

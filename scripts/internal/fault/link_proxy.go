@@ -12,7 +12,6 @@ import (
 	"strconv"
 	"sync"
 	"syscall"
-	"time"
 
 	toxiproxy "github.com/Shopify/toxiproxy/v2/client"
 
@@ -26,7 +25,9 @@ import (
 type link struct {
 	Addr  string // where to connect to
 	t     *T
+	to    string
 	proxy *toxiproxy.Proxy
+	kill  func()
 	added []string // toxics
 }
 
@@ -47,6 +48,17 @@ var toxiproxyServer = sync.OnceValues(func() (string, error) {
 
 // link makes a link from an address on which nothing listens yet, or from a free one, to another.
 func (t *T) link(from, to string) *link {
+	if from == "" {
+		from = t.freeAddr()
+	}
+	l := &link{Addr: from, t: t, to: to}
+	l.start()
+	return l
+}
+
+// start starts toxiproxy, without toxics.
+func (l *link) start() {
+	t := l.t
 	path, err := toxiproxyServer()
 	if err != nil {
 		t.Fatal(err)
@@ -57,6 +69,7 @@ func (t *T) link(from, to string) *link {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(path, "-host", host, "-port", port)
+	cmd.Env = append(os.Environ(), "LOG_LEVEL=warn")
 	var said bytes.Buffer // read after its end
 	cmd.Stdout, cmd.Stderr = &said, &said
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
@@ -75,28 +88,26 @@ func (t *T) link(from, to string) *link {
 	if err := <-started; err != nil {
 		t.Fatalf("start toxiproxy: %v", err)
 	}
-	t.Cleanup(func() {
+	l.kill = func() {
 		if err := cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
 			t.Error(err)
 		}
 		<-ended
-		if t.Failed() {
-			t.Logf("toxiproxy's log:\n%s", said.String())
+	}
+	t.Cleanup(func() {
+		l.kill()
+		if t.Failed() && said.Len() > 0 {
+			t.Logf("toxiproxy said:\n%s", said.String())
 		}
 	})
-	if from == "" {
-		from = t.freeAddr()
-	}
 	client := toxiproxy.NewClient(api)
-	l := &link{Addr: from, t: t}
 	stage.Eventually(t, "toxiproxy to answer", func() bool {
 		_, err := client.Proxies()
 		return err == nil
 	})
-	if l.proxy, err = client.CreateProxy("link", from, to); err != nil {
+	if l.proxy, err = client.CreateProxy("link", l.Addr, l.to); err != nil {
 		t.Fatalf("make a proxy: %v", err)
 	}
-	return l
 }
 
 // ws is the WebSocket endpoint of a server behind the link.
@@ -128,13 +139,12 @@ func (l *link) heal() {
 	l.added = nil
 }
 
-// replace takes all toxics away with every connection that had them. Bytes that a toxic swallowed make a connection
-// useless, and toxiproxy may end by a panic when it takes a toxic off one that is ending.
+// replace takes all toxics away with every connection that had them: bytes that a toxic swallowed make a connection
+// useless. Toxiproxy is started anew, since it may end by a panic, or hang, when it takes a toxic off a connection that ends.
 func (l *link) replace() {
-	l.cut()
-	l.t.Sleep(200 * time.Millisecond) // until its goroutines have seen it
-	l.heal()
-	l.join()
+	l.kill()
+	l.added = nil
+	l.start()
 }
 
 // cut ends every connection of the link, and takes none until join.

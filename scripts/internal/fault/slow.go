@@ -58,7 +58,6 @@ func slowReaders(t *T) {
 	behind := func() int { return t.scraped(s, "ws_connections_behind") }
 	evictions := func() int { return t.scraped(s, "ws_connections_closed_total", "code", "4001") }
 	t.Sleep(3 * time.Second)
-	restingBehind := behind()
 
 	without, with := newTimes(), newTimes()
 	evicted, full, leastBlocked := 0, 0, stalling
@@ -66,32 +65,32 @@ func slowReaders(t *T) {
 	resting, history := t.rss(s), t.scraped(s, "ws_history_bytes")
 	memory := t.watchRSS(s)
 	for round := range rounds {
-		others.Latency()
-		t.Sleep(window)
-		without.Merge(others.Latency())
-
-		before := evictions()
+		// Both times are looked at alike.
 		sockets := t.watchSockets(s, stalledNet)
-		readers.Stall(0, stalling)
-		blocked := 0
-		for began := time.Now(); blocked < restingBehind+stalling && time.Since(began) < stage.Patience; t.Sleep(50 * time.Millisecond) {
-			blocked = max(blocked, behind())
-		}
-		leastBlocked = min(leastBlocked, blocked-restingBehind)
 		others.Latency()
-		stage.Eventually(t, "the stalled to be closed", func() bool { return evictions() >= before+stalling })
+		before, blocked, atRest := evictions(), 0, behind()
+		t.until("", time.Now().Add(window), func() bool { return behind() < 0 || evictions() < 0 })
+		without.Merge(others.Latency())
+		sockets()
+
+		sockets = t.watchSockets(s, stalledNet)
+		readers.Stall(0, stalling)
+		others.Latency()
+		t.until("the stalled to be closed", time.Time{}, func() bool {
+			blocked = max(blocked, behind()-atRest)
+			return evictions() >= before+stalling
+		})
 		with.Merge(others.Latency())
+		leastBlocked = min(leastBlocked, blocked)
 		seen := sockets()
 		evicted, full, slowest = evicted+seen.closed, full+seen.full, max(slowest, seen.slowest)
 		readers.Unstall(0, stalling)
 		resumed := (round + 1) * stalling
-		stage.Eventually(t, "the stalled to be back", func() bool {
+		t.until("the stalled to be back", time.Time{}, func() bool {
 			// One that has not seen its end yet counts as subscribed; the server's side tells.
 			return readers.Report().Resumes >= resumed && readers.Subscribed() == stalling && t.established(s, stalledNet) == stalling
 		})
-		for caughtUp := time.Now().Add(10 * time.Second); behind() > restingBehind && time.Now().Before(caughtUp); {
-			t.Sleep(50 * time.Millisecond)
-		}
+		t.until("", time.Now().Add(30*time.Second), func() bool { return behind() == 0 })
 	}
 	peak := memory()
 	most := float64(peak) - float64(t.scraped(s, "ws_history_bytes")-history)
@@ -107,6 +106,24 @@ func slowReaders(t *T) {
 	t.Whole(others, feed)
 	r := t.Complete(readers, feed)
 	t.Saw("the stalled saw closes %v when they woke", r.Closes)
+}
+
+// until looks at ok every half second until it says so, or a time has come; without one, what is waited for must come.
+func (t *T) until(what string, at time.Time, ok func() bool) {
+	limit := at
+	if at.IsZero() {
+		limit = time.Now().Add(stage.Patience)
+	}
+	for !ok() {
+		left := time.Until(limit)
+		if left <= 0 {
+			if at.IsZero() {
+				t.Fatalf("waited %v for %s", stage.Patience, what)
+			}
+			return
+		}
+		t.Sleep(min(lookEvery, left))
+	}
 }
 
 // The stalled have addresses of their own, by which the kernel's table tells them from the others.

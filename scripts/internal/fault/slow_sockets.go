@@ -21,6 +21,10 @@ type closes struct {
 	slowest time.Duration // the longest that nothing moved on one before it was closed
 }
 
+// lookEvery is how often things are looked at that cost those who are looked at: the kernel's table takes tens of milliseconds
+// where many tests have connections, and metrics are the server's own work.
+const lookEvery = 500 * time.Millisecond
+
 // watchSockets looks at the server's side of the connections that come from a network, in the kernel's own table, until
 // stop.
 func (t *T) watchSockets(s *stage.Server, from net.IPNet) (stop func() closes) {
@@ -35,7 +39,7 @@ func (t *T) watchSockets(s *stage.Server, from net.IPNet) (stop func() closes) {
 		seen   closes
 		failed error
 	)
-	end := t.every(20*time.Millisecond, func() {
+	end := t.every(lookEvery, func() {
 		rows, err := tcpTable(port, from)
 		now := time.Now()
 		mu.Lock()

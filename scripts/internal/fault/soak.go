@@ -80,7 +80,7 @@ func (t *T) back(before, after held) {
 
 func rounds(t *T) {
 	tp := stage.MakeTopics(t, t.Brokers, 3, "trade")
-	s := t.Start(tp, stage.Settings{"WS_HISTORY_WINDOW": "10s", "WS_HISTORY_BYTES": "1MiB"}) // full from the start
+	s := t.Start(tp, stage.Settings{"WS_HISTORY_WINDOW": "10s", "WS_HISTORY_BYTES": "4MiB"}) // full from the start
 	channels := crowdChannels("trade", 5)
 	feed := audience.StartFeed(t, tp, channels, 100, 5000)
 	round := func(i int) error {

@@ -44,7 +44,8 @@ func TestPrograms(t *testing.T) {
 		"message": out.Tally.Messages, "replayed message": out.Tally.Replayed, "message passed over": out.Tally.Merged,
 		"resume on a new connection": out.Tally.Resumes, "client that was too slow": out.Tally.Slow,
 	} {
-		if n == 0 {
+		// Few clients are slow for so long that they are closed: a short run may have none.
+		if n == 0 && (what != "client that was too slow" || *programsFor >= 5*time.Minute) {
 			t.Errorf("no %s in %d programs", what, out.Programs)
 		}
 	}

@@ -173,7 +173,8 @@ func (d *discovery) hear(took time.Duration, err error) {
 		return
 	}
 	switch {
-	case !wordless(err), d.blamed == nil && refusedBy(err) != nil:
+	// A hang-up without a word says more than words that say nothing of the other side.
+	case !wordless(err), refusedBy(err) != nil && (d.blamed == nil || refusedBy(d.blamed) == nil && connected(d.blamed)):
 		d.blamed = err
 	case d.blamed != nil:
 		err = d.blamed

@@ -79,3 +79,10 @@ func wordless(err error) bool {
 	var e kafka.Error
 	return errors.As(err, &e) && e.String() == kafka.NewError(e.Code(), "", false).String()
 }
+
+// connected: the error is of a connection that was there. What has words for one
+// that was not (nobody listens, no such host) needs no guess about protocols.
+func connected(err error) bool {
+	text := err.Error()
+	return !strings.Contains(text, "Connect to ") && !strings.Contains(text, "Failed to resolve")
+}

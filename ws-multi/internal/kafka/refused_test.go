@@ -52,11 +52,14 @@ func TestRefusedIsRemembered(t *testing.T) {
 		wrong := kafka.NewError(kafka.ErrAuthentication, "b: SASL authentication error: no", false)
 		nothing := kafka.NewError(kafka.ErrTransport, "", false)
 		late := kafka.NewError(kafka.ErrTimedOut, "", false)
+		cut := kafka.NewError(kafka.ErrTransport, "ssl://b:9093/bootstrap: Disconnected: closed (after 0ms in state UP)", false)
+		dead := kafka.NewError(kafka.ErrTransport, "ssl://b:9093/bootstrap: Connect to ipv4#127.0.0.1:9093 failed: Connection refused", false)
 		for i, c := range []struct {
 			err  error
 			want string
 		}{{wrong, "KAFKA_SASL_PASSWORD"}, {nothing, "KAFKA_SASL_PASSWORD"}, {late, "KAFKA_SASL_PASSWORD"}, {nil, "Kafka answers"},
-			{late, "Kafka does not answer"}, {nothing, "KAFKA_SECURITY_PROTOCOL"}, {late, "KAFKA_SECURITY_PROTOCOL"}} {
+			{late, "Kafka does not answer"}, {nothing, "KAFKA_SECURITY_PROTOCOL"}, {late, "KAFKA_SECURITY_PROTOCOL"},
+			{cut, "Kafka does not answer"}, {nothing, "KAFKA_SECURITY_PROTOCOL"}, {dead, "Connection refused"}, {nothing, "Connection refused"}} {
 			out.Reset()
 			d.hear(0, c.err)
 			if i == 4 { // it was up: silence has to last

@@ -110,7 +110,9 @@ func (d *discovery) run(ctx context.Context) {
 func (d *discovery) round(ctx context.Context) time.Duration {
 	rtt, err := d.cluster.probe()
 	why := d.cluster.complaints()
-	if why == nil && d.why == nil && hungUp(err) {
+	// A hang-up without a word tells more than words that name no setting, unless
+	// they say that there was nobody to hang up.
+	if why == nil && hungUp(err) && (d.why == nil || advice(d.c.cfg, d.why) == "" && !nobody(d.why)) {
 		why = err
 	}
 	if why != nil {

@@ -71,6 +71,11 @@ func hungUp(err error) bool {
 		strings.Contains(text, "/bootstrap") && strings.Contains(text, "Send failed") && strings.Contains(text, "Broken pipe")
 }
 
+// nobody: there was no connection, for want of a listener or an address.
+func nobody(err error) bool {
+	return strings.Contains(err.Error(), "Connect to ") || strings.Contains(err.Error(), "Failed to resolve")
+}
+
 // without is a protocol without its login.
 func without(protocol string) string {
 	if protocol == "sasl_ssl" {
