@@ -37,13 +37,13 @@ func parts(variants []variant.Variant) []part {
 	}
 	list = append(list, part{
 		name: "faults", needs: append([]string{"iptables"}, kafka...), about: "the faults that take seconds, done to the real servers",
-		run: func(j *job) { j.withServers("-parallel=4", "./internal/fault") },
+		run: func(j *job) { j.withBinaries("-parallel=4", "./internal/fault") },
 	}, part{
 		name: "conformance", needs: kafka, about: "a case for each sentence of the protocol, on both servers, and lies that must be found",
-		run: func(j *job) { j.withServers("./internal/conformance", "./cmd/conformance") },
+		run: func(j *job) { j.withBinaries("./internal/conformance", "./cmd/conformance") },
 	}, part{
 		name: "programs", needs: kafka, about: "random programs of clients and publishers against a model of what each must see",
-		run: func(j *job) { j.withServers("./internal/program") },
+		run: func(j *job) { j.withBinaries("./internal/program") },
 	}, part{
 		name: "scripts", needs: append([]string{"systemd-analyze"}, kafka...), about: "the packages of the tools",
 		run: func(j *job) { j.runScripts() },
@@ -86,10 +86,10 @@ func parts(variants []variant.Variant) []part {
 		run: func(j *job) { j.withServers("-tags=full", "-run=^TestLoad", "./e2e") },
 	}, part{
 		name: "matrix", needs: append([]string{"iptables"}, kafka...), full: true, about: "every fault at its full size, one at a time: about two hours",
-		run: func(j *job) { j.withServers("-tags=full", "-timeout=4h", "-run=^TestMatrix", "./internal/fault") },
+		run: func(j *job) { j.withBinaries("-tags=full", "-timeout=4h", "-run=^TestMatrix", "./internal/fault") },
 	}, part{
 		name: "explore", needs: kafka, full: true, about: "random programs for ten minutes",
-		run: func(j *job) { j.withServers("-run=^TestPrograms", "./internal/program", "-programs.for=10m") },
+		run: func(j *job) { j.withBinaries("-run=^TestPrograms", "./internal/program", "-programs.for=10m") },
 	})
 }
 
@@ -115,6 +115,16 @@ func (j *job) withServers(args ...string) {
 // apart are the folders of scripts that are parts of their own.
 var apart = []string{
 	"e2e", "cmd/demo", "cmd/conformance", "internal/measure", "internal/conformance", "internal/fault", "internal/program",
+}
+
+// withBinaries is withServers for packages that start brokers of their own: they make so many topics that others on the same
+// one would feel it.
+func (j *job) withBinaries(args ...string) {
+	if err := j.binaries(); err != nil {
+		j.fail("build", err.Error())
+		return
+	}
+	j.goTest(j.scripts, []string{variant.BinDirEnv + "=" + j.bin, "KAFKA_TEST_BROKERS="}, args...)
 }
 
 // runScripts tests the tools' packages that are no part of their own.

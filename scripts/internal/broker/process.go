@@ -48,7 +48,7 @@ func (n node) launch(java, libs string, attached bool) (*process, error) {
 		return nil, fmt.Errorf("open broker log: %w", err)
 	}
 	defer log.Close()
-	cmd := exec.Command(java, "-Xms128m", "-Xmx256m", "-XX:+UseSerialGC",
+	cmd := exec.Command(java, "-Xms128m", "-Xmx768m", "-XX:+UseSerialGC",
 		"-Dlog4j2.configurationFile="+filepath.Join(n.dir, "log4j2.yaml"),
 		"-cp", filepath.Join(libs, "*"), "kafka.Kafka", n.properties())
 	cmd.Dir = n.dir
