@@ -11,6 +11,7 @@ type Fault struct {
 	Did   string // what is done, in words
 	Load  string // what the server has to do meanwhile
 	Short bool   // it takes seconds, so it is part of the ordinary tests
+	Alone bool   // there it is made alone: others beside it would starve its clients
 	Run   func(*T)
 }
 

@@ -60,7 +60,9 @@ func TestFaults(t *testing.T) {
 	for _, to := range targets(t, true) {
 		for _, f := range chosen {
 			t.Run(to.Variant+"/"+f.Name, func(t *testing.T) {
-				t.Parallel()
+				if !f.Alone {
+					t.Parallel()
+				}
 				judge(t, Run(t.Context(), f, to, brokers, true))
 			})
 		}

@@ -80,7 +80,7 @@ func TestFaultFails(t *testing.T) {
 		"clean-up":  {func(t *T) { t.Cleanup(func() { t.Error("not cleaned up") }) }, "not cleaned up"},
 		"not to be": {func(t *T) { t.NotRun("no root") }, "not run"},
 	} {
-		r := Run(t.Context(), Fault{Name: name, Run: c.run}, Target{Variant: "v"}, "", true)
+		r := Run(t.Context(), Fault{Name: name, Run: c.run}, Target{Variant: "v"}, "", false)
 		said := strings.Join(r.Why, "; ")
 		if r.NotRun != "" {
 			said = "not run"

@@ -12,7 +12,7 @@ import (
 )
 
 var slowFaults = []Fault{{
-	Name: "slow-readers", Short: true,
+	Name: "slow-readers", Short: true, Alone: true,
 	Did:  "5% of the clients stop reading until they are closed, and come back; again and again",
 	Load: "600 clients, 20 records/s of 1 KB to each",
 	Run:  slowReaders,
