@@ -21,6 +21,7 @@ type input struct {
 	newcome *Newcomer
 	who     *auth.Identity
 	run     func()
+	held    int64 // of the loop's room for large commands
 }
 
 type inputKind uint8
@@ -35,9 +36,13 @@ const (
 	inCall // run
 )
 
-// maxInputs bounds what waits for the loop; then reading goroutines wait, and
-// with them their clients.
-const maxInputs = 4096
+// maxInputs and heldRoom bound what waits for the loop, in number and in bytes of
+// large commands; then reading goroutines wait, and with them their clients.
+const (
+	maxInputs = 4096
+	heldRoom  = 16 << 20
+	large     = 4 << 10 // as many as maxInputs of less are heldRoom, too
+)
 
 // put hands an input to the loop. After the loop's end it is dropped.
 func (l *Loop) put(in input) {
@@ -60,8 +65,15 @@ func (s *sink) Text(p []byte) {
 	if s.muted.Load() {
 		return
 	}
+	held := int64(0)
+	if len(p) > large {
+		held = min(int64(len(p)), heldRoom)
+		if s.loop.heavy.Acquire(s.loop.life, held) != nil {
+			return // the loop has ended
+		}
+	}
 	cmd, err := wire.ParseCommand(p)
-	in := input{kind: inCommand, ref: s.ref, cmd: cmd, err: err}
+	in := input{kind: inCommand, ref: s.ref, cmd: cmd, err: err, held: held}
 	if err == nil && cmd.Type == wire.TypeAuth && s.loop.o.Verify != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), verifyTimeout)
 		who, err := s.loop.o.Verify(ctx, cmd.Token)
@@ -95,6 +107,13 @@ func (s *sink) End(e socket.End) {
 
 // handle does what an input asks for.
 func (l *Loop) handle(in *input) {
+	l.do(in)
+	if in.held > 0 {
+		l.heavy.Release(in.held)
+	}
+}
+
+func (l *Loop) do(in *input) {
 	switch in.kind {
 	case inOpen:
 		l.welcome(in.newcome)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/oklog/ulid/v2"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/adred-codev/ws_poc/ws-single/internal/auth"
 	"github.com/adred-codev/ws_poc/ws-single/internal/channel"
@@ -69,7 +70,10 @@ type Loop struct {
 	// Read by any goroutine.
 	snapshot atomic.Pointer[Snapshot]
 	loaded   atomic.Bool
-	done     chan struct{} // closed when Run returns
+	done     chan struct{}       // closed when Run returns
+	heavy    *semaphore.Weighted // bytes of large commands that wait
+	life     context.Context     // ends with done
+	end      context.CancelFunc
 
 	// Run's own, as is all that follows.
 	context   context.Context
@@ -125,6 +129,7 @@ func New(source Source, o Options) *Loop {
 		source:    source,
 		inputs:    make(chan input, maxInputs),
 		done:      make(chan struct{}),
+		heavy:     semaphore.NewWeighted(heldRoom),
 		asking:    make(chan struct{}, maxAsking),
 		clock:     newClock(),
 		table:     table,
@@ -134,6 +139,7 @@ func New(source Source, o Options) *Loop {
 		conflates: make([]bool, len(o.Events)),
 		stats:     newStats(),
 	}
+	l.life, l.end = context.WithCancel(context.Background())
 	for i, e := range o.Events {
 		l.conflates[i] = slices.Contains(o.Conflate, e)
 	}

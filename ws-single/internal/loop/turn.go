@@ -193,6 +193,7 @@ func (l *Loop) shed(over int64) {
 // stop resets what is left and waits for the goroutines of all connections.
 func (l *Loop) stop() {
 	close(l.done)
+	l.end()
 	for _, c := range l.conns {
 		if c != nil {
 			c.in.muted.Store(true)
