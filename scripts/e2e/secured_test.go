@@ -321,6 +321,11 @@ func complains(t *testing.T, s *stage.Server, names ...string) {
 // complainsAfter looks only at the log from an offset on.
 func complainsAfter(t *testing.T, s *stage.Server, after int, names ...string) {
 	t.Helper()
+	defer func() {
+		if t.Failed() {
+			t.Logf("the server's log:\n%s", s.Process.Logs())
+		}
+	}()
 	stage.Eventually(t, fmt.Sprintf("a line of the log with %v", names), func() bool {
 		select {
 		case <-s.Process.Done():

@@ -10,7 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/adred-codev/ws_poc/kit/wire"
 	"github.com/adred-codev/ws_poc/scripts/internal/check"
 	"github.com/adred-codev/ws_poc/scripts/internal/stage"
 )
@@ -323,7 +322,7 @@ var lossCases = []Case{{
 		})
 		c.Unstall()
 		stream := check.NewStream()
-		for _, f := range c.Closed(wire.CloseSlowConsumer) {
+		for _, f := range slowEnd(t, c) {
 			stream.Take(f)
 		}
 		back := stage.Dial(t, s)

@@ -49,7 +49,7 @@ var codeCases = []Case{{
 		pile(t, slow.Topics, 1, behindEach)
 		closedAs(t, slow, wire.CloseSlowConsumer, 1)
 		c.Unstall()
-		if before := c.Closed(wire.CloseSlowConsumer); before[len(before)-1].Type == "bye" {
+		if before := slowEnd(t, c); before[len(before)-1].Type == "bye" {
 			t.Errorf("a bye came before 4001: %s", before[len(before)-1])
 		}
 		stage.Dial(t, slow).Heartbeat()

@@ -2,6 +2,7 @@ package kafka
 
 import (
 	"errors"
+	"regexp"
 	"strings"
 
 	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
@@ -35,8 +36,6 @@ var refusals = []struct {
 	{[]string{"alert handshake failure"}, ownCertificate},
 	{[]string{"closed by peer", "SSL_HANDSHAKE"}, noTLS},
 	{[]string{"wrong version number"}, noTLS},
-	// It hung up while we were still sending, on a connection just made.
-	{[]string{"/bootstrap", "Send failed", "Broken pipe"}, hungUp},
 }
 
 var (
@@ -71,8 +70,15 @@ func refusedBy(err error) *remedy {
 	case e.Code() == kafka.ErrTransport && wordless(err):
 		return &hungUp
 	}
-	return refused(e.String())
+	if r := refused(e.String()); r != nil || !atOnce.MatchString(e.String()) {
+		return r
+	}
+	return &hungUp
 }
+
+// atOnce is what librdkafka says when somebody who had taken our connection hung up within a second, before we knew more of
+// them than their address.
+var atOnce = regexp.MustCompile(`/bootstrap: (Disconnected|Receive failed|Send failed)\b.* \(after \d{1,3}ms in state (UP|APIVERSION_QUERY)\)`)
 
 // wordless: the error has a code and nothing besides.
 func wordless(err error) bool {

@@ -22,7 +22,6 @@ func TestRefused(t *testing.T) {
 		"Receive failed: error:0A000412:SSL routines::sslv3 alert bad certificate: SSL alert number 42 (after 1ms in state APIVERSION_QUERY)":                                 "KAFKA_SSL_CERTIFICATE_LOCATION, KAFKA_SSL_KEY_LOCATION",
 		"Receive failed: error:0A000418:SSL routines::tlsv1 alert unknown ca: SSL alert number 48":                                                                            "KAFKA_SSL_CERTIFICATE_LOCATION, KAFKA_SSL_KEY_LOCATION",
 		"Disconnected: SSL connection closed by peer (after 1ms in state SSL_HANDSHAKE)":                                                                                      "KAFKA_SECURITY_PROTOCOL",
-		"Send failed: SSL transport error: Broken pipe (after 0ms in state UP)":                                                                                               "KAFKA_SECURITY_PROTOCOL",
 		"Connect to ipv4#127.0.0.1:9093 failed: Connection refused (after 0ms in state CONNECT)":                                                                              "",
 		"Disconnected: connection closed by peer: receive 0 after POLLIN (after 4ms in state UP)":                                                                             "",
 	} {
@@ -33,6 +32,16 @@ func TestRefused(t *testing.T) {
 		}
 		if got != want {
 			t.Errorf("%q: got %q, want %q", text, got, want)
+		}
+	}
+	for text, want := range map[string]*remedy{
+		"ssl://b:9093/bootstrap: Send failed: SSL transport error: Broken pipe (after 0ms in state UP)": &hungUp,
+		"ssl://b:9093/bootstrap: Disconnected (after 4ms in state APIVERSION_QUERY)":                    &hungUp,
+		"ssl://b:9093/bootstrap: Disconnected (after 4000ms in state UP)":                               nil,
+		"ssl://b:9093/1: Disconnected (after 4ms in state UP)":                                          nil,
+	} {
+		if got := refusedBy(kafka.NewError(kafka.ErrTransport, text, false)); got != want {
+			t.Errorf("%q: got %v, want %v", text, got, want)
 		}
 	}
 	for code, want := range map[kafka.ErrorCode]*remedy{kafka.ErrTransport: &hungUp, kafka.ErrTimedOut: nil} {
@@ -52,7 +61,7 @@ func TestRefusedIsRemembered(t *testing.T) {
 		wrong := kafka.NewError(kafka.ErrAuthentication, "b: SASL authentication error: no", false)
 		nothing := kafka.NewError(kafka.ErrTransport, "", false)
 		late := kafka.NewError(kafka.ErrTimedOut, "", false)
-		cut := kafka.NewError(kafka.ErrTransport, "ssl://b:9093/bootstrap: Disconnected: closed (after 0ms in state UP)", false)
+		cut := kafka.NewError(kafka.ErrTransport, "ssl://b:9093/bootstrap: Disconnected: closed (after 7000ms in state UP)", false)
 		dead := kafka.NewError(kafka.ErrTransport, "ssl://b:9093/bootstrap: Connect to ipv4#127.0.0.1:9093 failed: Connection refused", false)
 		for i, c := range []struct {
 			err  error

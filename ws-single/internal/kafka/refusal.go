@@ -3,6 +3,7 @@ package kafka
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
@@ -59,17 +60,19 @@ func advice(cfg Config, why error) string {
 	return ""
 }
 
-// hungUp: a connection broke, and that is all that is known. If we were still
-// sending, librdkafka says that much; of one just made it means the same.
+// hungUp: a connection broke, and that is all that is known. What librdkafka says
+// of one just made means no more.
 func hungUp(err error) bool {
 	var e kafka.Error
 	if !errors.As(err, &e) || e.Code() != kafka.ErrTransport {
 		return false
 	}
 	text := e.String()
-	return text == kafka.NewError(e.Code(), "", false).String() ||
-		strings.Contains(text, "/bootstrap") && strings.Contains(text, "Send failed") && strings.Contains(text, "Broken pipe")
+	return text == kafka.NewError(e.Code(), "", false).String() || soon.MatchString(text)
 }
+
+// soon: less than a second after a connection was made, to a broker of which no more than its address was known yet.
+var soon = regexp.MustCompile(`/bootstrap: (Disconnected|Receive failed|Send failed)\b.*\(after [0-9]{1,3}ms in state (UP|APIVERSION_QUERY)\)`)
 
 // nobody: there was no connection, for want of a listener or an address.
 func nobody(err error) bool {

@@ -32,6 +32,8 @@ func TestAdvice(t *testing.T) {
 		{login, kafka.ErrTransport, tls + "Disconnected: SSL connection closed by peer (after 1ms in state SSL_HANDSHAKE)", []string{"KAFKA_SECURITY_PROTOCOL"}},
 		{Config{}, kafka.ErrTransport, "", []string{"KAFKA_SECURITY_PROTOCOL"}},
 		{own, kafka.ErrTransport, "ssl://b:9093/bootstrap: Send failed: SSL transport error: Broken pipe (after 0ms in state UP)", []string{"KAFKA_SECURITY_PROTOCOL"}},
+		{own, kafka.ErrTransport, "ssl://b:9093/bootstrap: Disconnected (after 4ms in state APIVERSION_QUERY)", []string{"KAFKA_SECURITY_PROTOCOL"}},
+		{own, kafka.ErrTransport, "ssl://b:9093/bootstrap: Disconnected (after 4000ms in state UP)", nil},
 		{own, kafka.ErrTransport, "ssl://b:9093/1: Send failed: SSL transport error: Broken pipe (after 5000ms in state UP)", nil},
 		{login, kafka.ErrTimedOut, "", nil},
 		{login, kafka.ErrTransport, tls + "Connect to ipv4#127.0.0.1:9093 failed: Connection refused (after 0ms in state CONNECT)", nil},
