@@ -222,7 +222,12 @@ var refusalCases = []Case{{
 	},
 }, {
 	ID: "P2.2j", Says: "503 where the server is over a limit of its resources", Run: func(t *T) {
-		s := t.Start(t.Topics(1, "trade"), stage.Settings{"WS_MEMORY_LIMIT": "32MiB", "WS_HISTORY_BYTES": "8MiB"})
+		s := t.Start(t.Topics(1, "trade"), stage.Settings{"WS_MEMORY_LIMIT": "32MiB", "WS_HISTORY_BYTES": "16MiB"})
+		var history []stage.Record // the program alone may be within the limit
+		for n := range 160 {
+			history = append(history, stage.Padded("trade", stage.Symbol(), n+1, 100<<10))
+		}
+		s.Topics.Publish(t, history...)
 		stage.Eventually(t, "the memory to be looked at", func() bool {
 			client, err := check.Dial(stage.Within(t), s.URL(), check.Options{})
 			if err == nil {
