@@ -146,9 +146,10 @@ func (s *server) supervise(ctx context.Context) {
 		// Who is closed has a second to hear it, and then the collector has to come round: what was sampled before that
 		// still counts their memory.
 		if g.ShedBytes > 0 && g.At.Sub(shed) > 3*time.Second {
-			shed = g.At
-			n := s.shards.Shed(g.ShedBytes)
-			s.log.Warn("memory is near WS_MEMORY_LIMIT: clients furthest behind are closed", "closed", n, "bytes_over", g.ShedBytes)
+			if n := s.shards.Shed(g.ShedBytes); n > 0 {
+				shed = g.At
+				s.log.Warn("memory is near WS_MEMORY_LIMIT: clients furthest behind are closed", "closed", n, "bytes_over", g.ShedBytes)
+			}
 		}
 	}
 }

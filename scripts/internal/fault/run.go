@@ -29,9 +29,9 @@ func Run(ctx context.Context, f Fault, to Target, brokers string, small bool) Re
 	began := time.Now()
 	t.Do(func() { f.Run(t) })
 	t.End()
-	why := t.Errors()
+	why, notRun := t.Errors(), t.WhyNotRun()
 	return Result{
-		Fault: f.Name, Variant: to.Variant, Passed: len(why) == 0 && t.notRun == "", NotRun: t.notRun, Figures: t.figures,
+		Fault: f.Name, Variant: to.Variant, Passed: len(why) == 0 && notRun == "", NotRun: notRun, Figures: t.figures,
 		Saw: t.seen, Why: why, Seconds: time.Since(began).Seconds(), Logs: t.Logs(),
 	}
 }

@@ -3,7 +3,6 @@ package fault
 import (
 	"context"
 	"fmt"
-	"runtime"
 	"time"
 
 	"github.com/adred-codev/ws_poc/scripts/internal/broker"
@@ -23,7 +22,6 @@ type T struct {
 	fault   string // its name
 	figures []Figure
 	seen    []string
-	notRun  string
 }
 
 // Figure is a measured number and what it must hold.
@@ -69,12 +67,6 @@ func (t *T) figure(f Figure) {
 
 // Saw notes what clients or the operator saw, for the report.
 func (t *T) Saw(format string, args ...any) { t.seen = append(t.seen, fmt.Sprintf(format, args...)) }
-
-// NotRun ends the fault without a judgement: it cannot be made here.
-func (t *T) NotRun(why string) {
-	t.notRun = why
-	runtime.Goexit()
-}
 
 // Count is n, or a tenth of it in the ordinary tests.
 func (t *T) Count(n int) int {

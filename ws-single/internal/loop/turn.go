@@ -186,6 +186,9 @@ func (l *Loop) shed(over int64) {
 		c.reset, c.closeBy = true, l.clock.now+moment
 		l.wake(c, c.closeBy)
 	}
+	if closed == 0 {
+		return // nobody is behind: the guard refuses newcomers, and tells that
+	}
 	l.shedAgain = l.clock.now + settle
 	l.o.Log.Warn("memory is near WS_MEMORY_LIMIT: those furthest behind are closed", "closed", closed, "behind", len(full), "bytes_over", over)
 }
