@@ -34,6 +34,7 @@ func commands() []command {
 	return []command{
 		{"vendor", "copy kit/ into the variants' internal/kit", vendorHelp, runVendor},
 		{"check", "say what is wrong with the copies", checkHelp, runCheck},
+		{"release", "give kit/ a version: a commit and a tag", releaseHelp, runRelease},
 	}
 }
 

@@ -246,6 +246,7 @@ func (r *Rig) describe(ctx context.Context) error {
 	}
 	r.res.Commit = git("rev-parse", "HEAD")
 	r.res.Dirty = git("status", "--porcelain") != ""
+	r.res.Trees = trees(ctx, root, r.cfg.Servers)
 	return nil
 }
 

@@ -15,6 +15,7 @@ type Result struct {
 	Interrupted bool              `json:"interrupted,omitempty"` // somebody ended it early; what was measured until then is here
 	Commit      string            `json:"commit"`                // of the repository, all that is under test
 	Dirty       bool              `json:"dirty,omitempty"`       // the tree had changes that are in no commit
+	Trees       map[string]string `json:"trees,omitempty"`       // of each variant under test, its folder's without VERSION (internal/treehash); none where that had changes
 	Versions    map[string]string `json:"versions"`              // of Go, librdkafka, the broker, each server
 	Host        Host              `json:"host"`
 	Cores       Cores             `json:"cores"`
