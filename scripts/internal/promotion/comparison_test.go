@@ -36,7 +36,7 @@ func TestEachLaneIsJudged(t *testing.T) {
 		t.Errorf("%q, %q", o.faults, o.figures)
 	}
 	w.scale(&w.result, "ws-multi@shards=1/stalled", 2, 1, 1, 0.01)
-	if o := p.judge(&w.result, want, limits); len(o.faults) != 1 || !strings.HasPrefix(o.faults[0], "ws-multi@shards=1/stalled over ws-single/stalled: CPU per delivery 1.9") {
+	if o := p.judge(&w.result, want, limits); len(o.faults) != 1 || !strings.HasPrefix(o.faults[0], "ws-multi@shards=1/stalled over ws-single/stalled: CPU per delivery ") || !strings.HasSuffix(o.faults[0], "it is worse than the limit") {
 		t.Errorf("%q", o.faults)
 	}
 }
