@@ -73,7 +73,7 @@ func parse(args []string, stdout io.Writer) (*options, error) {
 	flags := flag.NewFlagSet("faults", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	flags.BoolVar(&o.list, "list", false, "show the faults and end")
-	flags.BoolVar(&o.small, "small", false, "crowds of a tenth, and servers with the race detector, as in scripts/test")
+	flags.BoolVar(&o.small, "small", false, "crowds of a tenth, as in scripts/test")
 	flags.StringVar(&o.server, "server", "", "do it to this `variant` only: ws-single or ws-multi")
 	flags.StringVar(&o.record, "record", "", "keep the results in this `file` of JSON; those of other faults in it stay")
 	flags.StringVar(&o.page, "page", "", "write this `file` of Markdown from all that --record holds")

@@ -107,7 +107,7 @@ func (o *options) targets(ctx context.Context) ([]fault.Target, error) {
 	}
 	binaries := map[string]string{}
 	for _, v := range all {
-		if binaries[v.Name], err = v.Build(ctx, dir, o.small); err != nil {
+		if binaries[v.Name], err = v.Build(ctx, dir, false); err != nil {
 			return nil, err
 		}
 	}

@@ -20,6 +20,9 @@ func (t *T) Gather(o audience.Options) *audience.Crowd {
 func (t *T) Whole(crowd *audience.Crowd, feed *audience.Feed) audience.Report {
 	r := t.Complete(crowd, feed)
 	t.None("clients dropped", len(r.Ends))
+	if len(r.Ends) > 0 {
+		t.Errorf("their close codes, 1006 without one: %v", r.Closes)
+	}
 	return r
 }
 

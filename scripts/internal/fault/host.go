@@ -47,7 +47,7 @@ func clockSet(t *T) {
 		t.NotRun("setting one process's clock is known for amd64 only, this is " + runtime.GOARCH)
 	}
 	tp := stage.MakeTopics(t, t.Brokers, 3, "trade")
-	s := t.Start(tp, stage.Settings{"WS_PING_INTERVAL": "3s", "WS_PONG_TIMEOUT": "2s"})
+	s := t.Start(tp, stage.Settings{"WS_PING_INTERVAL": "3s", "WS_PONG_TIMEOUT": "4s"})
 	channels := crowdChannels("trade", 5)
 	crowd := t.Gather(audience.Options{URLs: []string{s.URL()}, Stay: true, Members: t.Count(100), Channels: allOf(channels)})
 	feed := audience.StartFeed(t, tp, channels, 100, 100)
@@ -67,7 +67,7 @@ func clockSet(t *T) {
 		stage.Eventually(t, "records to flow", func() bool { return crowd.Report().Received > before+int64(crowd.Subscribed()) })
 		longest = max(longest, Since(set))
 		pings := witness.Pings()
-		t.Sleep(8 * time.Second) // a connection that the server takes for silent is closed within 5
+		t.Sleep(8 * time.Second) // a connection that the server takes for silent is closed within 7
 		t.Least("pings in 8 s after the clock was set to "+by.String(), float64(witness.Pings()-pings), 2, "")
 		pong := witness.Heartbeat()
 		if off := time.Until(time.UnixMilli(pong.TS)) - by; off.Abs() > time.Minute {

@@ -234,8 +234,10 @@ func slowMessages(t *T) {
 		{"fragments", fragments, 300 * time.Millisecond},
 		{"fragments and pongs", withPongs, 300 * time.Millisecond},
 	} {
-		for range each {
+		for i := range each {
 			wait.Go(func() {
+				// As clients do that know nothing of each other: at one moment all would be a burst, which is another fault.
+				t.Sleep(way.pause * time.Duration(i) / time.Duration(each))
 				took, err := t.drip(s, way.parts, way.pause)
 				mu.Lock()
 				defer mu.Unlock()
