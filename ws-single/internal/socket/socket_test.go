@@ -172,6 +172,7 @@ func TestEnds(t *testing.T) {
 		{"too big", func(ws *websocket.Conn) { _ = ws.WriteMessage(websocket.TextMessage, make([]byte, 1001)) }, Violated, wire.CloseMessageTooBig},
 		{"too big by its length field", raw(0x81, 0xff, 0x7f, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0), Violated, wire.CloseMessageTooBig},
 		{"too big by its last fragment", raw(0x01, 0x81, 0, 0, 0, 0, 'x', 0x80, 0xff, 0x7f, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0), Violated, wire.CloseMessageTooBig},
+		{"too big by a sum that overflows", raw(0x01, 0x81, 0, 0, 0, 0, 'x', 0x80, 0xff, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0), Violated, wire.CloseMessageTooBig},
 		{"length with its first bit set", raw(0x81, 0xff, 0x80, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0), Violated, wire.CloseProtocolError},
 		{"close with a reason that is not UTF-8", raw(0x88, 0x83, 0, 0, 0, 0, 3, 0xe8, 0xff), Violated, wire.CloseInvalidUTF8},
 		{"too big in fragments", func(ws *websocket.Conn) {
