@@ -76,6 +76,11 @@ func TestCrowdComesBack(t *testing.T) {
 	if r.Closes[4000] != members/2 || r.Closes[1006] < members || r.Notices != members/2 || r.Byes != members/2 || r.NotRecovered != 0 || len(r.Broken) > 0 {
 		t.Errorf("%v; %d notices, %d byes", r, r.Notices, r.Byes)
 	}
+	for _, end := range r.Ends {
+		if want := map[int]string{4000: "DRAIN"}[end.Code]; end.Notice != want || end.Announced != (want != "") {
+			t.Errorf("an end with %d was announced by %q: %t", end.Code, end.Notice, end.Announced)
+		}
+	}
 	if h := crowd.Latency(); h.TotalCount() == 0 || h.Max() > time.Minute.Microseconds() {
 		t.Errorf("%d latencies up to %d us", h.TotalCount(), h.Max())
 	}

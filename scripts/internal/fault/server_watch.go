@@ -86,3 +86,12 @@ func (t *T) held(what string, got, limit float64, unit string) {
 	}
 	t.Most(what, got, limit, unit)
 }
+
+// heldLeast is held for a lower limit.
+func (t *T) heldLeast(what string, got, limit float64, unit string) {
+	if t.Small {
+		t.Saw("%s: %.3g %s (not held here)", what, got, unit)
+		return
+	}
+	t.Least(what, got, limit, unit)
+}
