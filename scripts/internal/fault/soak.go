@@ -24,7 +24,7 @@ var soakFaults = []Fault{{
 }, {
 	Name: "soak",
 	Did:  "for 30 minutes, each second one client in a hundred is cut and comes back with its cursor",
-	Load: "500 clients, 200 records/s",
+	Load: "300 clients, 20 records/s to each",
 	Run:  soak,
 }}
 
@@ -172,8 +172,8 @@ func soak(t *T) {
 	tp := stage.MakeTopics(t, t.Brokers, 3, "trade")
 	s := t.Start(tp, calm)
 	channels := crowdChannels("trade", 20)
-	crowd := t.Gather(audience.Options{URLs: []string{s.URL()}, Stay: true, Members: t.Count(500), Channels: allOf(channels[:10])})
-	feed := audience.StartFeed(t, tp, channels, 200, 500)
+	crowd := t.Gather(audience.Options{URLs: []string{s.URL()}, Stay: true, Members: t.Count(300), Channels: allOf(channels[:10])})
+	feed := audience.StartFeed(t, tp, channels, 40, 500)
 	atRest := func() held {
 		feed.Pause(true)
 		defer feed.Pause(false)
@@ -181,7 +181,7 @@ func soak(t *T) {
 	}
 	churn := func(d time.Duration) {
 		for end := time.Now().Add(d); time.Now().Before(end); {
-			crowd.CutSome(t.Count(500) / 100)
+			crowd.CutSome(t.Count(300) / 100)
 			t.Sleep(time.Second)
 		}
 		if err := crowd.AwaitAll(stage.Within(t)); err != nil {
