@@ -69,14 +69,14 @@ var codeCases = []Case{{
 		}
 		began := time.Now()
 		for published := 0; s.Metric(t, "ws_connections_closed_total") == 0; published++ {
-			if time.Since(began) > stage.Patience {
+			if time.Since(began) > 2*stage.Patience {
 				t.Fatalf("nobody was closed with %v bytes of memory in use", s.Metric(t, "ws_memory_bytes"))
 			}
 			s.Topics.Publish(t, records...)
 			if published > 25 {
 				// Near the limit slowly: a server that looks at its memory once a second would see the history full, and
-				// the client outside of it, before it sees that memory is short.
-				time.Sleep(500 * time.Millisecond)
+				// the client outside of it, before it has seen that memory is short.
+				time.Sleep(time.Second)
 			}
 		}
 		closedAs(t, s, wire.CloseOverloaded, 1)
