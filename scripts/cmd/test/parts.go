@@ -93,7 +93,7 @@ func parts(variants []variant.Variant) []part {
 	}, part{
 		name: "races", needs: append([]string{"iptables"}, kafka...), full: true, about: "conformance and faults once more, with the race detector",
 		run: func(j *job) {
-			j.withRacing("-p=1", "-parallel=3", "./internal/conformance", "./cmd/conformance", "./internal/fault")
+			j.withRacing("-timeout=45m", "-p=1", "-parallel=3", "./internal/conformance", "./cmd/conformance", "./internal/fault")
 		},
 	})
 }

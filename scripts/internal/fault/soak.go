@@ -88,7 +88,8 @@ func least[N int | int64 | float64](a, b N) N {
 // back holds what is held after to what was held before. Of what counts less than a hundred, one more is above 1%.
 //
 // What is resident moves by some percent from one rest to the next, however long: which of its free pages Go gives back is
-// chance, and so is how full librdkafka's malloc leaves its own. What leaks shows in what is in use, to the kilobyte.
+// chance, and so is how full librdkafka's malloc leaves its own. What is in use after a collection moves less: by a block of
+// 1 MiB that a server keeps ready or not.
 func (t *T) back(before, after held) {
 	limit := 1.01
 	if t.Small {
