@@ -17,7 +17,7 @@ type audible struct {
 	log  *slog.Logger
 
 	mu    sync.Mutex // guards what follows
-	since time.Time  // of the first failure since the last success; zero: none
+	since time.Time  // of the first failure that the log was told of since it was told of a success; zero: none
 	next  time.Time  // when the log may hear of it again
 }
 
@@ -40,10 +40,10 @@ func (a *audible) Accept() (net.Conn, error) {
 		}
 		return conn, nil
 	}
-	if a.since.IsZero() {
-		a.since = now
-	}
 	if !now.Before(a.next) {
+		if a.since.IsZero() {
+			a.since = now
+		}
 		a.next = now.Add(silence)
 		a.log.Error("accepting fails, is tried again", "listener", a.name, "error", err, "cure", cureOf(err))
 	}

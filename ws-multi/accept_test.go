@@ -49,6 +49,8 @@ func TestTroubleOfAListenerIsHeard(t *testing.T) {
 		hears(silence, full, "too many open files")
 		hears(time.Second, nil, "accepting again", "after=12s")
 		hears(0, nil)
+		hears(time.Second, full) // one fails, the next does not: not a line for each
+		hears(0, nil)
 		hears(silence, fmt.Errorf("accept: %w", syscall.ENFILE), "fs.file-max")
 		hears(0, net.ErrClosed)
 	})

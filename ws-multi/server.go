@@ -118,7 +118,7 @@ func (s *server) supervise(ctx context.Context) {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	var paused, waits bool
-	var shed time.Time // when that was done last
+	var shed relief
 	for {
 		select {
 		case <-ctx.Done():
@@ -143,12 +143,10 @@ func (s *server) supervise(ctx context.Context) {
 			s.consumer.Pause(pause)
 			s.log.Warn("CPU guard switched reading from Kafka", "paused", pause)
 		}
-		// Who is closed has a second to hear it, and then the collector has to come round: what was sampled before that
-		// still counts their memory.
-		if g.ShedBytes > 0 && g.At.Sub(shed) > 3*time.Second {
-			if n := s.shards.Shed(g.ShedBytes); n > 0 {
-				shed = g.At
-				s.log.Warn("memory is near WS_MEMORY_LIMIT: clients furthest behind are closed", "closed", n, "bytes_over", g.ShedBytes)
+		if over := shed.due(g.ShedBytes, g.At); over > 0 {
+			if n, freed := s.shards.Shed(over); n > 0 {
+				shed.began(freed, g.At)
+				s.log.Warn("memory is near WS_MEMORY_LIMIT: clients furthest behind are closed", "closed", n, "bytes_over", over)
 			}
 		}
 	}

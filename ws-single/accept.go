@@ -18,8 +18,8 @@ type tellingListener struct {
 	net.Listener
 	setting string // that names its address
 	log     *slog.Logger
-	told    time.Time
-	failing bool
+	told    time.Time // when it said so last
+	failing bool      // and it could not since
 }
 
 func (l *tellingListener) Accept() (net.Conn, error) {
@@ -29,9 +29,8 @@ func (l *tellingListener) Accept() (net.Conn, error) {
 		l.failing = false
 		l.log.Info("accepts again", "listener", l.setting)
 	case err != nil && !errors.Is(err, net.ErrClosed):
-		l.failing = true
 		if now := time.Now(); now.Sub(l.told) >= acceptLogInterval {
-			l.told = now
+			l.told, l.failing = now, true
 			l.log.Error("cannot accept connections", "listener", l.setting, "error", err, "help", acceptHelp(err))
 		}
 	}

@@ -18,13 +18,18 @@ import (
 const help = `usage: scripts/faults [FAULT ...] [options]
 
 Does faults to both variants, one after the other, and holds what clients see to its limits. A FAULT is a name of --list, or
-the beginning of some with a dash at its end (broker-). Without one, all are made; that takes more than an hour.
+the beginning of some with a dash at its end (broker-). Without one, all are made; that takes two hours, one of them the soak.
+
+It needs Java 17 and Maven for Kafka; link-dropped, link-lossy and log-disk-full need root, the first two iptables as well. What
+judges times wants a machine on which nothing else runs.
 
 Examples:
   scripts/faults --list
   scripts/faults broker-killed
   scripts/faults slow- --server ws-multi
   scripts/faults --record scripts/evidence/faults.json --page scripts/evidence/faults.md
+
+Exit code 0: all held. 1: a limit was broken, or something failed. 2: wrong command line. 3: some could not be made here.
 
 Options:
 `
@@ -73,7 +78,7 @@ func parse(args []string, stdout io.Writer) (*options, error) {
 	flags := flag.NewFlagSet("faults", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	flags.BoolVar(&o.list, "list", false, "show the faults and end")
-	flags.BoolVar(&o.small, "small", false, "crowds of a tenth, and servers with the race detector, as in scripts/test")
+	flags.BoolVar(&o.small, "small", false, "crowds of a tenth, as in scripts/test")
 	flags.StringVar(&o.server, "server", "", "do it to this `variant` only: ws-single or ws-multi")
 	flags.StringVar(&o.record, "record", "", "keep the results in this `file` of JSON; those of other faults in it stay")
 	flags.StringVar(&o.page, "page", "", "write this `file` of Markdown from all that --record holds")
@@ -97,6 +102,9 @@ func parse(args []string, stdout io.Writer) (*options, error) {
 	}
 	if o.page != "" && o.record == "" {
 		return nil, fmt.Errorf("%w: --page needs --record: the page is made from what the record holds", errUsage)
+	}
+	if o.small && o.record != "" {
+		return nil, fmt.Errorf("%w: --record is for faults at their full size: leave --small out", errUsage)
 	}
 	for _, path := range []*string{&o.record, &o.page} {
 		// The wrapper has changed the folder; paths are the caller's.

@@ -14,13 +14,14 @@ func TestUsage(t *testing.T) {
 		code int
 		says string
 	}{
-		"--help":            {0, "scripts/faults broker-killed"},
-		"--list":            {0, "broker-killed"},
-		"broker- --list":    {0, "broker-killed"},
-		"--nope":            {2, "-nope; scripts/faults --help"},
-		"no-such-fault":     {2, "there is no fault no-such-fault; scripts/faults --list"},
-		"--page x":          {2, "--page needs --record"},
-		"--list --page=x a": {2, "--page needs --record"},
+		"--help":             {0, "scripts/faults broker-killed"},
+		"--list":             {0, "broker-killed"},
+		"broker- --list":     {0, "broker-killed"},
+		"--nope":             {2, "-nope; scripts/faults --help"},
+		"no-such-fault":      {2, "there is no fault no-such-fault; scripts/faults --list"},
+		"--page x":           {2, "--page needs --record"},
+		"--small --record x": {2, "full size"},
+		"--list --page=x a":  {2, "--page needs --record"},
 	} {
 		var out, errs strings.Builder
 		code := run(t.Context(), strings.Fields(args), &out, &errs)

@@ -53,10 +53,10 @@ func (o *options) make(ctx context.Context, stdout io.Writer) (code int, err err
 			r := fault.Run(ctx, f, to, b.Addr(), o.small)
 			tell(stdout, r)
 			switch {
-			case r.NotRun != "":
-				code = max(code, 3)
-			case !r.Passed:
-				code = 1
+			case r.NotRun != "" && code == 0:
+				code = 3
+			case r.NotRun == "" && !r.Passed:
+				code = 1 // whatever could not be made besides
 			}
 			record.Add(fault.Made{Result: r, Commit: commit, At: time.Now().UTC().Truncate(time.Second)})
 			if err := o.keep(record); err != nil {
@@ -107,7 +107,7 @@ func (o *options) targets(ctx context.Context) ([]fault.Target, error) {
 	}
 	binaries := map[string]string{}
 	for _, v := range all {
-		if binaries[v.Name], err = v.Build(ctx, dir, o.small); err != nil {
+		if binaries[v.Name], err = v.Build(ctx, dir, false); err != nil {
 			return nil, err
 		}
 	}

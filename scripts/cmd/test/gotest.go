@@ -9,11 +9,10 @@ import (
 	"strings"
 )
 
-// goTest runs go test with the race detector over packages of a module and
-// counts its tests. Nothing comes from the cache: a test that ran is one that
-// ran now.
-func (j *job) goTest(dir string, env []string, args ...string) {
-	args = append([]string{"test", "-json", "-race", "-count=1", "-timeout=15m"}, args...)
+// goTest runs go test over packages of a module and counts its tests. Nothing comes from the cache: a test that ran is one
+// that ran now.
+func (j *job) goTest(dir string, race bool, env []string, args ...string) {
+	args = append([]string{"test", "-json", fmt.Sprintf("-race=%t", race), "-count=1", "-timeout=15m"}, args...)
 	cmd := j.command(dir, env, "go", args...)
 	var trouble bytes.Buffer
 	cmd.Stderr = &trouble

@@ -37,13 +37,13 @@ func parts(variants []variant.Variant) []part {
 	}
 	list = append(list, part{
 		name: "faults", needs: append([]string{"iptables"}, kafka...), about: "the faults that take seconds, done to the real servers",
-		run: func(j *job) { j.withBinaries("-parallel=4", "./internal/fault") },
+		run: func(j *job) { j.withShipped("-parallel=4", "./internal/fault") },
 	}, part{
 		name: "conformance", needs: kafka, about: "a case for each sentence of the protocol, on both servers, and lies that must be found",
-		run: func(j *job) { j.withBinaries("./internal/conformance", "./cmd/conformance") },
+		run: func(j *job) { j.withShipped("./internal/conformance", "./cmd/conformance") },
 	}, part{
 		name: "programs", needs: kafka, about: "random programs of clients and publishers against a model of what each must see",
-		run: func(j *job) { j.withBinaries("./internal/program") },
+		run: func(j *job) { j.withRacing("./internal/program") },
 	}, part{
 		name: "scripts", needs: append([]string{"systemd-analyze"}, kafka...), about: "the packages of the tools",
 		run: func(j *job) { j.runScripts() },
@@ -71,7 +71,7 @@ func parts(variants []variant.Variant) []part {
 	}
 	return append(list, part{
 		name: "kit", needs: []string{"gcc"}, about: "the kit, with its golden files and fuzz seeds",
-		run: func(j *job) { j.goTest(filepath.Join(j.root, "kit"), nil, "./...") },
+		run: func(j *job) { j.goTest(filepath.Join(j.root, "kit"), true, nil, "./...") },
 	}, part{
 		name: "kit-copies", about: "the variants' copies of the kit are whole",
 		run: func(j *job) { j.check("scripts/kit check", j.root, filepath.Join(j.scripts, "kit"), "check") },
@@ -86,10 +86,15 @@ func parts(variants []variant.Variant) []part {
 		run: func(j *job) { j.withServers("-tags=full", "-run=^TestLoad", "./e2e") },
 	}, part{
 		name: "matrix", needs: append([]string{"iptables"}, kafka...), full: true, about: "every fault at its full size, one at a time: about two hours",
-		run: func(j *job) { j.withBinaries("-tags=full", "-timeout=4h", "-run=^TestMatrix", "./internal/fault") },
+		run: func(j *job) { j.withShipped("-tags=full", "-timeout=4h", "-run=^TestMatrix", "./internal/fault") },
 	}, part{
 		name: "explore", needs: kafka, full: true, about: "random programs for ten minutes",
-		run: func(j *job) { j.withBinaries("-run=^TestPrograms", "./internal/program", "-programs.for=10m") },
+		run: func(j *job) { j.withRacing("-run=^TestPrograms", "./internal/program", "-programs.for=10m") },
+	}, part{
+		name: "races", needs: append([]string{"iptables"}, kafka...), full: true, about: "conformance and faults once more, with the race detector",
+		run: func(j *job) {
+			j.withRacing("-timeout=45m", "-p=1", "-parallel=3", "./internal/conformance", "./cmd/conformance", "./internal/fault")
+		},
 	})
 }
 
@@ -100,12 +105,12 @@ func (j *job) withBroker(dir string, env []string, args ...string) {
 		j.fail("broker", err.Error())
 		return
 	}
-	j.goTest(dir, append(env, "KAFKA_TEST_BROKERS="+brokers), args...)
+	j.goTest(dir, true, append(env, "KAFKA_TEST_BROKERS="+brokers), args...)
 }
 
 // withServers runs tests of scripts that find the servers' binaries, too.
 func (j *job) withServers(args ...string) {
-	if err := j.binaries(); err != nil {
+	if err := j.racing(); err != nil {
 		j.fail("build", err.Error())
 		return
 	}
@@ -117,14 +122,20 @@ var apart = []string{
 	"e2e", "cmd/demo", "cmd/conformance", "internal/measure", "internal/conformance", "internal/fault", "internal/program",
 }
 
-// withBinaries is withServers for packages that start brokers of their own: they make so many topics that others on the same
+// withRacing is withServers for packages that start brokers of their own: they make so many topics that others on the same
 // one would feel it.
-func (j *job) withBinaries(args ...string) {
-	if err := j.binaries(); err != nil {
+func (j *job) withRacing(args ...string) { j.withBinaries(true, j.racing, args...) }
+
+// withShipped is withRacing for packages that judge times: neither they nor the servers carry the race detector, which makes
+// either several times slower.
+func (j *job) withShipped(args ...string) { j.withBinaries(false, j.shipped, args...) }
+
+func (j *job) withBinaries(race bool, build func() error, args ...string) {
+	if err := build(); err != nil {
 		j.fail("build", err.Error())
 		return
 	}
-	j.goTest(j.scripts, []string{variant.BinDirEnv + "=" + j.bin, "KAFKA_TEST_BROKERS="}, args...)
+	j.goTest(j.scripts, race, []string{variant.BinDirEnv + "=" + j.bin, "KAFKA_TEST_BROKERS="}, args...)
 }
 
 // runScripts tests the tools' packages that are no part of their own.
@@ -182,7 +193,7 @@ func (j *job) runThirdParty() {
 		return
 	}
 	path := fmt.Sprintf("PATH=%s%c%s", bin, os.PathListSeparator, os.Getenv("PATH"))
-	if err := j.binaries(); err != nil {
+	if err := j.racing(); err != nil {
 		j.fail("build", err.Error())
 		return
 	}

@@ -24,11 +24,12 @@ type shared struct {
 	cache    string // virtual environments, ignored by git
 	variants []variant.Variant
 
-	lint     func() (string, error) // path of golangci-lint
-	brokers  func() (string, error) // address of the one broker
-	binaries func() error           // builds the servers into bin
-	npm      func(dir string) error // installs a folder's packages
-	stop     func() error           // ends the broker
+	lint    func() (string, error) // path of golangci-lint
+	brokers func() (string, error) // address of the one broker
+	racing  func() error           // builds the servers with the race detector into bin
+	shipped func() error           // builds the servers as they are shipped into bin
+	npm     func(dir string) error // installs a folder's packages
+	stop    func() error           // ends the broker
 }
 
 func newShared(root string, variants []variant.Variant) *shared {
@@ -51,14 +52,17 @@ func newShared(root string, variants []variant.Variant) *shared {
 		}
 		return strings.TrimSpace(string(out)), nil
 	})
-	s.binaries = sync.OnceValue(func() error {
-		for _, v := range variants {
-			if _, err := v.Build(ctx, s.bin, true); err != nil {
-				return err
+	build := func(race bool) func() error {
+		return sync.OnceValue(func() error {
+			for _, v := range variants {
+				if _, err := v.Build(ctx, s.bin, race); err != nil {
+					return err
+				}
 			}
-		}
-		return nil
-	})
+			return nil
+		})
+	}
+	s.racing, s.shipped = build(true), build(false)
 	var mu sync.Mutex
 	installed := map[string]error{}
 	s.npm = func(dir string) error {

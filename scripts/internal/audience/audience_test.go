@@ -2,7 +2,6 @@ package audience
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -19,25 +18,10 @@ import (
 var brokers string
 
 func TestMain(m *testing.M) {
-	os.Exit(func() int {
-		stop := func() error { return nil }
-		if brokers = os.Getenv("KAFKA_TEST_BROKERS"); brokers == "" {
-			ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
-			defer cancel()
-			b, err := broker.Start(ctx, broker.Options{})
-			if err != nil {
-				fmt.Fprintln(os.Stderr, "audience:", err)
-				return 1
-			}
-			brokers, stop = b.Addr(), b.Stop
-		}
-		code := m.Run()
-		if err := errors.Join(stop(), goleak.Find()); err != nil && code == 0 {
-			fmt.Fprintln(os.Stderr, "audience:", err)
-			return 1
-		}
-		return code
-	}())
+	os.Exit(broker.Main(func(addr string) int {
+		brokers = addr
+		return m.Run()
+	}, func() error { return goleak.Find() }))
 }
 
 // A crowd that is cut, and closed by its server, comes back to the other variant and has everything.
@@ -91,6 +75,11 @@ func TestCrowdComesBack(t *testing.T) {
 	r := crowd.Report()
 	if r.Closes[4000] != members/2 || r.Closes[1006] < members || r.Notices != members/2 || r.Byes != members/2 || r.NotRecovered != 0 || len(r.Broken) > 0 {
 		t.Errorf("%v; %d notices, %d byes", r, r.Notices, r.Byes)
+	}
+	for _, end := range r.Ends {
+		if want := map[int]string{4000: "DRAIN"}[end.Code]; end.Notice != want || end.Announced != (want != "") {
+			t.Errorf("an end with %d was announced by %q: %t", end.Code, end.Notice, end.Announced)
+		}
 	}
 	if h := crowd.Latency(); h.TotalCount() == 0 || h.Max() > time.Minute.Microseconds() {
 		t.Errorf("%d latencies up to %d us", h.TotalCount(), h.Max())

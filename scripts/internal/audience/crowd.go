@@ -82,7 +82,8 @@ func (c *Crowd) AwaitAll(ctx context.Context) error {
 // Subscribed is how many members are, now.
 func (c *Crowd) Subscribed() int { return int(c.subscribed.Load()) }
 
-// AwaitEnds waits until each member has all of its channels up to n, without anything missing, double or out of order.
+// AwaitEnds waits until each member has all of its channels up to n, without anything missing, double or out of order. It
+// looks at a member until that has everything: what comes too much after that is for [Crowd.Complete] to see.
 func (c *Crowd) AwaitEnds(ctx context.Context, ends map[string]int64) error {
 	done := 0
 	return c.await(ctx, func() error {
@@ -93,6 +94,17 @@ func (c *Crowd) AwaitEnds(ctx context.Context, ends map[string]int64) error {
 		}
 		return nil
 	})
+}
+
+// Complete says what is wrong with what the members have got by now, if each is to have all of its channels up to n and
+// nothing else. After Settle nothing more is under way.
+func (c *Crowd) Complete(ends map[string]int64) error {
+	for _, m := range c.members {
+		if err := m.complete(ends); err != nil {
+			return fmt.Errorf("client %d: %w; %v", m.number, err, c.Report())
+		}
+	}
+	return nil
 }
 
 // Settle sends a heartbeat on every connection and waits for the pong, which proves what was sent to what was counted

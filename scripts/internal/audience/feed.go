@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
@@ -17,6 +18,8 @@ type Feed struct {
 	stop  context.CancelFunc
 	ended sync.WaitGroup
 
+	paused atomic.Bool
+
 	mu   sync.Mutex // guards what follows
 	ends map[string]int64
 	err  error
@@ -27,6 +30,9 @@ type Channel struct{ Symbol, Event string }
 
 // Name is the channel's.
 func (c Channel) Name() string { return c.Symbol + "." + c.Event }
+
+// Pause has nothing published, or goes on: what would have been due meanwhile is not made up for. Any goroutine may call it.
+func (f *Feed) Pause(paused bool) { f.paused.Store(paused) }
 
 // StartFeed begins to publish at rate records a second in all, each with about size bytes of payload and a field sent, Unix µs.
 func StartFeed(t stage.TB, tp *stage.Topics, channels []Channel, rate float64, size int) *Feed {
@@ -54,6 +60,9 @@ func StartFeed(t stage.TB, tp *stage.Topics, channels []Channel, rate float64, s
 			}
 			if ctx.Err() != nil {
 				break
+			}
+			if f.paused.Load() {
+				continue
 			}
 			ch := channels[i%len(channels)]
 			n := f.next(ch.Name())

@@ -26,11 +26,17 @@ type member struct {
 	client   *check.Client
 	cursor   wire.Cursor
 	stalled  bool
-	replays  bool           // what comes is a replay
-	notice   *time.Duration // how long to wait after the close that was announced
-	answered chan struct{}  // closed by the subscribe's answer
-	refusal  string         // that answer, if it was an error
-	owed     bool           // a pong is
+	replays  bool          // what comes is a replay
+	notice   *notice       // of the connection's end
+	answered chan struct{} // closed by the subscribe's answer
+	refusal  string        // that answer, if it was an error
+	owed     bool          // a pong is
+}
+
+// notice is a close that was announced.
+type notice struct {
+	code string        // DRAIN or REBALANCE
+	wait time.Duration // after the close
 }
 
 func newMember(c *Crowd, i int) *member {
@@ -86,7 +92,7 @@ func (m *member) connection(ctx context.Context) (wait time.Duration, worked boo
 	m.mu.Lock()
 	m.client = nil
 	m.cursor = client.Cursor()
-	notice := m.notice
+	told := m.notice
 	m.notice = nil
 	m.mu.Unlock()
 	broken := client.Broken()
@@ -101,14 +107,18 @@ func (m *member) connection(ctx context.Context) (wait time.Duration, worked boo
 		}
 		if !ended {
 			r.Closes[code]++
-			r.Ends = append(r.Ends, End{time.Now(), code, notice != nil})
+			end := End{At: time.Now(), Code: code}
+			if told != nil {
+				end.Announced, end.Notice = true, told.code
+			}
+			r.Ends = append(r.Ends, end)
 		}
 	})
 	if !c.o.Stay {
 		m.target = (m.target + 1) % len(c.o.URLs)
 	}
-	if notice != nil {
-		return *notice, ok
+	if told != nil {
+		return told.wait, ok
 	}
 	return -1, ok
 }
@@ -117,7 +127,7 @@ func (m *member) connection(ctx context.Context) (wait time.Duration, worked boo
 // one that was refused as nil.
 func (m *member) dial(ctx context.Context) (client *check.Client, ok bool) {
 	c := m.crowd
-	o := check.Options{ReadBuffer: c.o.ReadBuffer, Handle: m.take}
+	o := check.Options{ReadBuffer: c.o.ReadBuffer, Handle: m.take, Conflated: c.o.Conflated}
 	if c.o.Local != nil {
 		o.LocalIP = c.o.Local(m.number)
 	}
@@ -228,12 +238,12 @@ func (m *member) take(f *check.Frame) {
 			r.GapFrames = append(r.GapFrames, Gap{m.number, f})
 		})
 	case "notice":
-		wait := time.Duration(0)
+		told := notice{code: f.ErrorCode()}
 		if f.ReconnectInMS != nil {
-			wait = time.Duration(*f.ReconnectInMS) * time.Millisecond
+			told.wait = time.Duration(*f.ReconnectInMS) * time.Millisecond
 		}
 		m.mu.Lock()
-		m.notice = &wait
+		m.notice = &told
 		m.mu.Unlock()
 		m.crowd.note(func(r *Report) { r.Notices++ })
 	case "bye":

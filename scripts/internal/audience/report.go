@@ -33,7 +33,8 @@ type Report struct {
 type End struct {
 	At        time.Time
 	Code      int
-	Announced bool // by a notice
+	Announced bool   // by a notice
+	Notice    string // its code, DRAIN or REBALANCE; of several the last one's
 }
 
 // Gap is a gap told to a member.

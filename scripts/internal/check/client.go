@@ -41,6 +41,7 @@ type Options struct {
 	LocalIP      net.IP       // source address, nil: the kernel's choice
 	ReadBuffer   int          // SO_RCVBUF in bytes, set before the connect; 0: the kernel's
 	NoPong       bool         // leave the server's pings without answer
+	Conflated    bool         // the server may pass messages over (P5.5): merged counts them; else it must stay 0
 	Handle       func(*Frame) // gets each frame on the reader's goroutine, which then queues none
 }
 
@@ -90,6 +91,7 @@ func Dial(ctx context.Context, url string, o Options) (*Client, error) {
 	c := &Client{
 		conn:    conn,
 		handle:  o.Handle,
+		ledger:  ledger{conflated: o.Conflated},
 		replays: map[string]bool{},
 		more:    make(chan struct{}, 1),
 		done:    make(chan struct{}),

@@ -16,6 +16,7 @@ const seqField = 16
 
 // ledger is the client's own account of one connection. The reader owns it.
 type ledger struct {
+	conflated bool        // messages may be passed over
 	received  uint64      // data messages
 	replayed  uint64      // as replay_complete has told
 	replaying bool        // between an ack that promises a replay and its end
@@ -45,6 +46,9 @@ func (l *ledger) take(f *Frame) {
 		l.place(f)
 		if f.Sent != l.received {
 			l.complain("%s says sent %d, %d came before it", f.Type, f.Sent, l.received)
+		}
+		if f.Merged > 0 && !l.conflated {
+			l.complain("%s says merged %d, and no event is conflated", f.Type, f.Merged)
 		}
 		if f.Replayed < l.replayed || !l.replaying && f.Replayed != l.replayed {
 			l.complain("%s says replayed %d, the replay_complete frames said %d", f.Type, f.Replayed, l.replayed)

@@ -22,7 +22,9 @@ func TestLedger(t *testing.T) {
 			`{"type":"pong","ts":1,"cursor":{"t":{"log":"x","at":[9]}},"sent":2,"merged":0,"replayed":0}`}, "", 9},
 		{"last moves nothing", []string{ack, data(1, "t/0:3")}, "", 4},
 		{"a frame's cursor is taken as it is", []string{ack, data(1, "t/0:5"),
-			`{"type":"pong","ts":1,"cursor":{"t":{"log":"x","at":[12]}},"sent":1,"merged":6,"replayed":0}`}, "", 12},
+			`{"type":"pong","ts":1,"cursor":{"t":{"log":"x","at":[12]}},"sent":1,"merged":0,"replayed":0}`}, "", 12},
+		{"passed over where nothing may be", []string{ack, data(1, "t/0:5"),
+			`{"type":"pong","ts":1,"cursor":{"t":{"log":"x","at":[12]}},"sent":1,"merged":6,"replayed":0}`}, "merged 6", 12},
 		{"replayed", []string{ack, data(1, "t/0:5"), `{"type":"replay_complete","replayed":1,"cursor":{"t":{"log":"x","at":[5]}}}`,
 			`{"type":"bye","code":4000,"cursor":{"t":{"log":"x","at":[5]}},"sent":1,"merged":0,"replayed":1}`}, "", 5},
 		{"a hole in seq", []string{ack, data(1, "t/0:5"), data(3, "t/0:6")}, "seq 3 came as message 2", 6},
@@ -53,6 +55,17 @@ func TestLedger(t *testing.T) {
 				t.Errorf("the cursor is at %d, want %d", got, test.at)
 			}
 		})
+	}
+}
+
+func TestLedgerOfConflatedEvents(t *testing.T) {
+	l := ledger{conflated: true}
+	f, err := decode([]byte(`{"type":"pong","ts":1,"cursor":{"t":{"log":"x","at":[12]}},"sent":0,"merged":6,"replayed":0}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if l.take(f); len(l.broken) > 0 {
+		t.Errorf("broken: %q", l.broken)
 	}
 }
 

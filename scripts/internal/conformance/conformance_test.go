@@ -1,10 +1,7 @@
 package conformance
 
 import (
-	"context"
-	"errors"
 	"flag"
-	"fmt"
 	"os"
 	"slices"
 	"strings"
@@ -28,28 +25,10 @@ var brokers string
 
 func TestMain(m *testing.M) {
 	flag.Parse()
-	code, err := withBroker(m.Run)
-	if err = errors.Join(err, goleak.Find()); err != nil {
-		fmt.Fprintln(os.Stderr, "conformance:", err)
-		code = max(code, 1)
-	}
-	os.Exit(code)
-}
-
-// withBroker runs the tests on the broker of KAFKA_TEST_BROKERS, or on one of their own.
-func withBroker(tests func() int) (int, error) {
-	if brokers = os.Getenv("KAFKA_TEST_BROKERS"); brokers != "" {
-		return tests(), nil
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
-	defer cancel()
-	b, err := broker.Start(ctx, broker.Options{})
-	if err != nil {
-		return 1, err
-	}
-	brokers = b.Addr()
-	code := tests()
-	return code, b.Stop()
+	os.Exit(broker.Main(func(addr string) int {
+		brokers = addr
+		return m.Run()
+	}, func() error { return goleak.Find() }))
 }
 
 // names are those of the flag -cases.
@@ -74,12 +53,16 @@ func TestConformance(t *testing.T) {
 		}
 	}
 	// Side by side: much of what a case does is to wait.
+	parallel := 6
+	if variant.Race {
+		parallel = 2
+	}
 	ran, wrong := make([]Ran, len(all)), make([][]string, len(all))
 	var running sync.WaitGroup
 	for i, v := range all {
 		running.Go(func() {
 			site := NewProgram(v.name, v.binary, brokers).WithOther(others[v.name])
-			ran[i] = Ran{Server: v.name, Results: Run(t.Context(), site, cases, 6, nil)}
+			ran[i] = Ran{Server: v.name, Results: Run(t.Context(), site, cases, parallel, nil)}
 			wrong[i] = site.Close()
 		})
 	}
@@ -113,7 +96,7 @@ func tell(t *testing.T, c Case, r Result) {
 	}
 }
 
-// built is a variant with the race detector.
+// built is a variant's binary.
 type built struct{ name, binary string }
 
 // binaries are all variants, and for each by its name the binary of another one.

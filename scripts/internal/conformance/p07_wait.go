@@ -14,7 +14,7 @@ const aheadTime = 5 * time.Second
 // P7.6: a cursor ahead of what the server has read.
 var aheadCases = []Case{{
 	ID: "P7.6a", Says: "a subscribe whose cursor is ahead, within the log, waits until it is read", Run: func(t *T) {
-		s, c, x, cursor := late(t, 200) // 2 s
+		s, c, x, cursor := late(t, 350) // 3.5 s
 		id, err := c.Subscribe(check.Subscription{Channels: []string{x + ".trade"}, Cursor: cursor})
 		if err != nil {
 			t.Fatal(err)
@@ -25,8 +25,8 @@ var aheadCases = []Case{{
 			t.Fatalf("got %s after %v, want %v recovered", ack, before, cursor)
 		}
 		replayed(t, c, ack)
-		s.Topics.Count(t, "trade", x, 201, 202)
-		c.Counts(x+".trade", 201, 202)
+		s.Topics.Count(t, "trade", x, 351, 352)
+		c.Counts(x+".trade", 351, 352)
 	},
 }, {
 	ID: "P7.6b", Says: "after 5 s it gets UNAVAILABLE, temporary, and nothing has changed", Run: func(t *T) {
@@ -41,7 +41,7 @@ var aheadCases = []Case{{
 	},
 }, {
 	ID: "P7.6c", Says: "other commands go on meanwhile", Run: func(t *T) {
-		s, c, x, cursor := late(t, 200)
+		s, c, x, cursor := late(t, 350)
 		id, err := c.Subscribe(check.Subscription{Channels: []string{x + ".trade"}, Cursor: cursor})
 		if err != nil {
 			t.Fatal(err)
@@ -148,7 +148,7 @@ var busyCases = []Case{{
 	},
 }, {
 	ID: "P7.7c", Says: "so it does while another one waits for its cursor to be read", Run: func(t *T) {
-		_, c, x, cursor := late(t, 200)
+		_, c, x, cursor := late(t, 350)
 		id, err := c.Subscribe(check.Subscription{Channels: []string{x + ".trade"}, Cursor: cursor})
 		if err != nil {
 			t.Fatal(err)

@@ -207,7 +207,7 @@ var pingCases = []Case{{
 	},
 }, {
 	ID: "P9.3b", Says: "it does not ping, nor close for silence, while something is pending", Run: func(t *T) {
-		const interval, timeout = 4 * time.Second, 500 * time.Millisecond
+		const interval, timeout = 8 * time.Second, 2 * time.Second
 		s := t.Start(t.Topics(1, "trade"), stage.Settings{
 			"WS_PING_INTERVAL": interval.String(), "WS_PONG_TIMEOUT": timeout.String(), "WS_STALL_TIMEOUT": "60s", "WS_MAX_BEHIND": "60s",
 		})

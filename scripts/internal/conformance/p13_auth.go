@@ -118,7 +118,7 @@ var renewCases = []Case{{
 	ID: "P13.4a", Says: "at exp the connection is closed with 4501 after a bye, not before, also while messages flow", Run: func(t *T) {
 		s := t.ServerWith(withTokens)
 		x := stage.Symbol()
-		claims := who(stage.Symbol(), 3*time.Second)
+		claims := who(stage.Symbol(), 8*time.Second)
 		end := time.Unix(claims["exp"].(int64), 0)
 		idle, busy := stage.DialWith(t, s, bearer(token(t, claims))), stage.DialWith(t, s, bearer(token(t, claims)))
 		busy.Join(x + ".trade")
@@ -160,8 +160,8 @@ var renewCases = []Case{{
 	ID: "P13.4b", Says: "unless auth brought a fresh token before; auth_ack says the new token's end", Run: func(t *T) {
 		s := t.ServerWith(withTokens)
 		alice := stage.Symbol()
-		expiring := stage.DialWith(t, s, bearer(token(t, who(alice, 3*time.Second))))
-		kept := stage.DialWith(t, s, bearer(token(t, who(alice, 3*time.Second))))
+		expiring := stage.DialWith(t, s, bearer(token(t, who(alice, 8*time.Second))))
+		kept := stage.DialWith(t, s, bearer(token(t, who(alice, 8*time.Second))))
 		claims := who(alice, later)
 		f := kept.Raw(`{"type":"auth","id":"fresh","data":{"token":"` + token(t, claims) + `"}}`)
 		if want := fmt.Sprintf(`{"type":"auth_ack","id":"fresh","expires":%d}`, claims["exp"].(int64)*1000); string(f.Raw) != want {
@@ -176,7 +176,7 @@ var renewCases = []Case{{
 		s := t.ServerWith(withTokens)
 		alice := stage.Symbol()
 		c := stage.DialWith(t, s, bearer(token(t, who(alice, later))))
-		claims := who(alice, 2*time.Second)
+		claims := who(alice, 6*time.Second)
 		renewed(t, c, claims)
 		c.Farewell(wire.CloseUnauthorized)
 		if end := time.Unix(claims["exp"].(int64), 0); time.Now().Before(end) {
@@ -235,7 +235,7 @@ var renewCases = []Case{{
 	ID: "P13.5c", Says: "after an error the old token stays with its own end", Run: func(t *T) {
 		s := t.ServerWith(withTokens)
 		alice := stage.Symbol()
-		short := who(alice, 3*time.Second)
+		short := who(alice, 8*time.Second)
 		c := stage.DialWith(t, s, bearer(token(t, short)))
 		c.Join("BTC.trade")
 		c.IsError(renew(t, c, who(stage.Symbol(), later)), wire.Unauthorized)

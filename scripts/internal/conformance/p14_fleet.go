@@ -212,7 +212,7 @@ var fleetCases = []Case{{
 	},
 }, {
 	ID: "P14.3a", Says: "how far back a resume reaches is bounded by WS_HISTORY_WINDOW, and not by less", Run: func(t *T) {
-		const window = 4 * time.Second
+		const window = 10 * time.Second
 		tp := t.Topics(1, "trade")
 		s := t.Start(tp, stage.Settings{"WS_HISTORY_WINDOW": window.String()})
 		x := stage.Symbol()

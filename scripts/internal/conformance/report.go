@@ -46,7 +46,8 @@ func NewReport(cases []Case, ran []Ran) *Report {
 	return r
 }
 
-// Passed says that no case failed or was left out, nothing else went wrong, and the servers are alike.
+// Passed says that no case failed, nothing else went wrong, and the servers are alike. What could not be tried on a server that
+// was there before is told, and is no failure.
 func (r *Report) Passed() bool {
 	for _, s := range r.Servers {
 		if _, failed, _ := s.Count(); failed > 0 || len(s.Wrong) > 0 {

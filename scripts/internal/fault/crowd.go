@@ -20,6 +20,9 @@ func (t *T) Gather(o audience.Options) *audience.Crowd {
 func (t *T) Whole(crowd *audience.Crowd, feed *audience.Feed) audience.Report {
 	r := t.Complete(crowd, feed)
 	t.None("clients dropped", len(r.Ends))
+	if len(r.Ends) > 0 {
+		t.Errorf("their close codes, 1006 without one: %v", r.Closes)
+	}
 	return r
 }
 
@@ -41,6 +44,13 @@ func (t *T) Complete(crowd *audience.Crowd, feed *audience.Feed) audience.Report
 	}
 	if err := crowd.Settle(stage.Within(t)); err != nil {
 		t.Errorf("not all ledgers are closed: %v", err)
+	}
+	// A message that came again behind the last one has come by now.
+	if missing == 0 {
+		if err := crowd.Complete(ends); err != nil {
+			missing = 1
+			t.Errorf("a client has more than everything: %v", err)
+		}
 	}
 	t.None("crowds that miss a message, or have one twice or out of order", missing)
 	r := crowd.Report()

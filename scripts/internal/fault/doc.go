@@ -15,6 +15,8 @@
 //	link_proxy.go a link through toxiproxy
 //	link_hall.go  what is done alike to all of these: an outage or a hardship, and after it
 //	log.go      the log itself changes: records deleted, topics made anew, partitions added
+//	log_compacted.go  and compacted
+//	log_entries.go    what a partition holds, as a reader of its own sees it
 //	server.go   the server is killed, drained, moved from, stormed
 //	server_changed.go clients change the server in the middle of a replay
 //	server_stormed.go ten thousand connections are cut and come back
@@ -24,8 +26,12 @@
 //	slow_opening.go   handshakes and messages that are not brought to their end
 //	flood.go    clients that send too much, or what no client should
 //	flood_frames.go   the frames that no client should send
-//	identity.go origins, tokens, forged headers
-//	host.go     the clock, descriptors, the disk, memory
+//	identity.go origins, forged headers
+//	identity_tokens.go tokens, their keys, and what becomes of both
+//	host.go     the clock, memory
+//	host_disk.go  the disk that the log is written to
+//	host_files.go descriptors
+//	host_flow.go  whether records flow meanwhile
 //	soak.go     hours in little
 //
 // Everything here is real: the broker, the sockets, the proxy between (toxiproxy), the kernel's packet filter. A fault that

@@ -1,15 +1,11 @@
 package fault
 
 import (
-	"context"
-	"errors"
 	"flag"
-	"fmt"
 	"os"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"go.uber.org/goleak"
 
@@ -26,26 +22,10 @@ var (
 func TestMain(m *testing.M) {
 	Child()
 	flag.Parse()
-	os.Exit(func() int {
-		brokers = os.Getenv("KAFKA_TEST_BROKERS")
-		stop := func() error { return nil }
-		if brokers == "" {
-			ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
-			defer cancel()
-			b, err := broker.Start(ctx, broker.Options{})
-			if err != nil {
-				fmt.Fprintln(os.Stderr, "fault:", err)
-				return 1
-			}
-			brokers, stop = b.Addr(), b.Stop
-		}
-		code := m.Run()
-		if err := errors.Join(stop(), goleak.Find()); err != nil && code == 0 {
-			fmt.Fprintln(os.Stderr, "fault:", err)
-			return 1
-		}
-		return code
-	}())
+	os.Exit(broker.Main(func(addr string) int {
+		brokers = addr
+		return m.Run()
+	}, func() error { return goleak.Find() }))
 }
 
 // The faults that take seconds, on every variant, at a tenth of their size.
@@ -57,7 +37,7 @@ func TestFaults(t *testing.T) {
 			t.Fatalf("no faults are called %v", unknown)
 		}
 	}
-	for _, to := range targets(t, true) {
+	for _, to := range targets(t) {
 		for _, f := range chosen {
 			t.Run(to.Variant+"/"+f.Name, func(t *testing.T) {
 				if !f.Alone {
@@ -70,7 +50,7 @@ func TestFaults(t *testing.T) {
 }
 
 // targets are the variants, or the one that was asked for.
-func targets(t *testing.T, race bool) (chosen []Target) {
+func targets(t *testing.T) (chosen []Target) {
 	t.Helper()
 	all, err := variant.All()
 	if err != nil {
@@ -78,9 +58,6 @@ func targets(t *testing.T, race bool) (chosen []Target) {
 	}
 	binary := func(v variant.Variant) string {
 		path, err := v.Binary(t.Context())
-		if !race {
-			path, err = v.Build(t.Context(), t.TempDir(), false)
-		}
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -19,7 +19,7 @@ import (
 var floodFaults = []Fault{{
 	Name: "flood-frames", Short: true,
 	Did:  "frames over the limit, whole, claimed and in fragments; invalid UTF-8, opcodes, masks and lengths",
-	Load: "50 connections for each of 24 kinds",
+	Load: fmt.Sprintf("50 connections for each of %d kinds", frameKinds),
 	Run:  floodFrames,
 }, {
 	Name: "flood-pings", Short: true,

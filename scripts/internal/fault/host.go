@@ -3,36 +3,30 @@ package fault
 import (
 	"fmt"
 	"net/http"
-	"os"
-	"path/filepath"
 	"runtime"
-	"strconv"
 	"strings"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/adred-codev/ws_poc/scripts/internal/audience"
 	"github.com/adred-codev/ws_poc/scripts/internal/check"
 	"github.com/adred-codev/ws_poc/scripts/internal/skew"
 	"github.com/adred-codev/ws_poc/scripts/internal/stage"
-	"github.com/adred-codev/ws_poc/scripts/internal/variant"
 )
 
 // What the host does to a server: its clock, its descriptors, its disk, its memory.
 var hostFaults = []Fault{{
 	Name: "clock-set", Short: true,
 	Did:  "the server's wall clock is set forth by an hour, back by an hour, and right again",
-	Load: "100 clients pinged every 3 s, 100 records/s",
+	Load: "100 clients pinged every 4 s, 100 records/s",
 	Run:  clockSet,
 }, {
 	Name: "files-used-up", Short: true,
-	Did:  "the server's limit of open files is lowered to 5 above what it has open, and 40 clients come",
+	Did:  "the server's limit of open files is lowered to 5 above what it has open, and 40 clients come, again and again for 4 s",
 	Load: "100 clients, 100 records/s",
 	Run:  filesUsedUp,
 }, {
 	Name: "log-disk-full", Short: true,
-	Did:  "the disk that the log is written to is full (a tmpfs of 256 KiB), and empty again",
+	Did:  "the disk that the log is written to is full for 10 s (a tmpfs of 256 KiB), and empty again",
 	Load: "50 clients, 100 records/s, LOG_LEVEL=debug",
 	Run:  logDiskFull,
 }, {
@@ -47,7 +41,7 @@ func clockSet(t *T) {
 		t.NotRun("setting one process's clock is known for amd64 only, this is " + runtime.GOARCH)
 	}
 	tp := stage.MakeTopics(t, t.Brokers, 3, "trade")
-	s := t.Start(tp, stage.Settings{"WS_PING_INTERVAL": "3s", "WS_PONG_TIMEOUT": "2s"})
+	s := t.Start(tp, stage.Settings{"WS_PING_INTERVAL": "4s", "WS_PONG_TIMEOUT": "3s"})
 	channels := crowdChannels("trade", 5)
 	crowd := t.Gather(audience.Options{URLs: []string{s.URL()}, Stay: true, Members: t.Count(100), Channels: allOf(channels)})
 	feed := audience.StartFeed(t, tp, channels, 100, 100)
@@ -67,8 +61,8 @@ func clockSet(t *T) {
 		stage.Eventually(t, "records to flow", func() bool { return crowd.Report().Received > before+int64(crowd.Subscribed()) })
 		longest = max(longest, Since(set))
 		pings := witness.Pings()
-		t.Sleep(8 * time.Second) // a connection that the server takes for silent is closed within 5
-		t.Least("pings in 8 s after the clock was set to "+by.String(), float64(witness.Pings()-pings), 2, "")
+		t.Sleep(10 * time.Second) // a connection that the server takes for silent is closed within 7
+		t.Least("pings in 10 s after the clock was set to "+by.String(), float64(witness.Pings()-pings), 2, "")
 		pong := witness.Heartbeat()
 		if off := time.Until(time.UnixMilli(pong.TS)) - by; off.Abs() > time.Minute {
 			t.Errorf("the clock of the server was not set: a pong's ts is %v from where it should be", off)
@@ -78,140 +72,6 @@ func clockSet(t *T) {
 		}
 	}
 	t.Most("flow goes on after the clock is set", longest, 5, "s")
-	t.Whole(crowd, feed)
-}
-
-func filesUsedUp(t *T) {
-	tp := stage.MakeTopics(t, t.Brokers, 3, "trade")
-	s := t.Start(tp, nil)
-	channels := crowdChannels("trade", 5)
-	crowd := t.Gather(audience.Options{URLs: []string{s.URL()}, Stay: true, Members: t.Count(100), Channels: allOf(channels)})
-	feed := audience.StartFeed(t, tp, channels, 100, 100)
-	t.Sleep(2 * time.Second) // what is opened once is open
-	var limit unix.Rlimit
-	if err := unix.Prlimit(s.Process.PID, unix.RLIMIT_NOFILE, nil, &limit); err != nil {
-		t.Fatal(err)
-	}
-	few := unix.Rlimit{Cur: uint64(roomFor(t, s.Process.PID, 5)), Max: limit.Max}
-	if err := unix.Prlimit(s.Process.PID, unix.RLIMIT_NOFILE, &few, nil); err != nil {
-		t.Fatal(err)
-	}
-	logged := len(s.Process.Logs())
-	came := make(chan *check.Client, 40)
-	for range cap(came) {
-		go func() {
-			wait := timeout(t, 4*time.Second)
-			c, err := check.Dial(wait, s.URL(), check.Options{})
-			if err == nil {
-				if _, err = c.Next(wait); err != nil { // no welcome
-					c.Abort()
-					c = nil
-				}
-			}
-			came <- c
-		}()
-	}
-	admitted := 0
-	for range cap(came) {
-		if c := <-came; c != nil {
-			admitted++
-			defer c.Abort()
-		}
-	}
-	t.Most("clients admitted while files are used up", float64(admitted), 10, "")
-	t.Saw("%d of %d more clients were admitted, the others had no answer or a refusal", admitted, cap(came))
-	said := s.Process.Logs()[logged:]
-	t.Least("log lines that say so", float64(strings.Count(said, "too many open files")), 1, "")
-	t.Most("log lines that say so, a second", float64(strings.Count(said, "too many open files"))/4, 5, "")
-	if err := unix.Prlimit(s.Process.PID, unix.RLIMIT_NOFILE, &limit, nil); err != nil {
-		t.Fatal(err)
-	}
-	raised := time.Now()
-	stage.Dial(t, s)
-	t.Most("admitted again after the limit was raised", Since(raised), 5, "s")
-	t.Whole(crowd, feed)
-}
-
-// roomFor is the limit of open files that leaves a process so many more: it bounds a descriptor's number, and numbers below
-// may be free.
-func roomFor(t *T, pid, more int) int {
-	open, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid))
-	if err != nil {
-		t.Fatal(err)
-	}
-	used := map[string]bool{}
-	for _, e := range open {
-		used[e.Name()] = true
-	}
-	n := 0
-	for ; more > 0; n++ {
-		if !used[strconv.Itoa(n)] {
-			more--
-		}
-	}
-	return n
-}
-
-func logDiskFull(t *T) {
-	dir := t.TempDir()
-	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size=256k"); err != nil {
-		t.NotRun("a disk of its own takes root's rights: " + err.Error())
-	}
-	t.Cleanup(func() {
-		if err := unix.Unmount(dir, unix.MNT_DETACH); err != nil {
-			t.Error(err)
-		}
-	})
-	tp := stage.MakeTopics(t, t.Brokers, 3, "trade")
-	log := filepath.Join(dir, "log")
-	p, err := variant.Start(variant.Options{
-		Binary: "/bin/sh", Args: []string{"-c", `exec "$0" >>"$1" 2>&1`, t.Binary, log},
-		Env: stage.Settings{"KAFKA_BROKERS": tp.Brokers, "KAFKA_TOPICS": tp.Setting(), "LOG_LEVEL": "debug"},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := &stage.Server{Addr: p.Addr, AdminAddr: p.AdminAddr, Topics: tp, Process: p}
-	t.Cleanup(func() {
-		if err := s.End(); err != nil {
-			t.Error(err)
-		}
-	})
-	s.Ready(t)
-	channels := crowdChannels("trade", 5)
-	crowd := t.Gather(audience.Options{URLs: []string{s.URL()}, Stay: true, Members: t.Count(50), Channels: allOf(channels)})
-	feed := audience.StartFeed(t, tp, channels, 100, 100)
-
-	fill := filepath.Join(dir, "fill")
-	if f, err := os.Create(fill); err == nil {
-		for err == nil {
-			_, err = f.Write(make([]byte, 4096))
-		}
-		_ = f.Close() // there is no room: that is the point
-	}
-	// Its last page has room left; refused handshakes are told in the log.
-	lost := func() float64 { return s.Metric(t, "ws_log_lines_lost_total") }
-	stage.Eventually(t, "lines of the log to be lost", func() bool {
-		for range 20 {
-			c := stage.Dial(t, s)
-			c.Close()
-		}
-		return lost() > 0
-	})
-	t.Least("lost lines that the metric tells", lost(), 1, "")
-	if code := s.Get(t, "/readyz").StatusCode; code != http.StatusOK {
-		t.Errorf("/readyz says %d while the log's disk is full", code)
-	}
-	if err := os.Remove(fill); err != nil {
-		t.Fatal(err)
-	}
-	emptied := time.Now()
-	stage.Eventually(t, "the log to go on and tell what it lost", func() bool {
-		stage.Dial(t, s).Close()
-		text, err := os.ReadFile(log)
-		return err == nil && strings.Contains(string(text), "log lines were lost")
-	})
-	t.Most("the log goes on and tells what it lost", Since(emptied), 10, "s")
 	t.Whole(crowd, feed)
 }
 
@@ -234,20 +94,24 @@ func memoryNearLimit(t *T) {
 	feed := audience.StartFeed(t, tp, channels, 2, 900<<10)
 	most, refused := 0.0, 0
 	began := time.Now()
-	for s.Metric(t, "ws_connections_closed_total", "code", "4004") == 0 {
-		if Since(began) > 60 {
-			break
-		}
-		most = max(most, s.Metric(t, "ws_memory_bytes"))
+	newcomer := func() {
 		if c, err := check.Dial(timeout(t, 2*time.Second), s.URL(), check.Options{}); err == nil {
 			c.Abort()
 		} else if strings.Contains(err.Error(), "503") {
 			refused++
 		}
+	}
+	for s.Metric(t, "ws_connections_closed_total", "code", "4004") == 0 {
+		if Since(began) > 60 {
+			break
+		}
+		most = max(most, s.Metric(t, "ws_memory_bytes"))
+		newcomer()
 		t.Sleep(100 * time.Millisecond)
 	}
-	for range 30 {
+	for range 30 { // a sample may be past both limits at once; the memory comes back after a while only
 		most = max(most, s.Metric(t, "ws_memory_bytes"))
+		newcomer()
 		t.Sleep(100 * time.Millisecond)
 	}
 	shed := s.Metric(t, "ws_connections_closed_total", "code", "4004")

@@ -1,25 +1,16 @@
 package fault
 
 import (
-	"crypto/rand"
-	"crypto/rsa"
-	"encoding/base64"
-	"encoding/json"
+	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
-	"math/big"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"strings"
-	"sync"
 	"time"
 
-	"github.com/golang-jwt/jwt/v5"
-
-	"github.com/adred-codev/ws_poc/kit/wire"
-	"github.com/adred-codev/ws_poc/scripts/internal/audience"
 	"github.com/adred-codev/ws_poc/scripts/internal/check"
 	"github.com/adred-codev/ws_poc/scripts/internal/stage"
 )
@@ -32,13 +23,15 @@ var identityFaults = []Fault{{
 	Run:  origins,
 }, {
 	Name: "tokens", Short: true,
-	Did:  "tokens that are expired, forged, unsigned or for somebody else are presented; keys are rotated, the key server goes down, a token expires",
+	Did: "tokens that are expired, forged, unsigned or for somebody else are presented in three ways; keys are rotated, the key " +
+		"server goes down, a key is withdrawn, a token expires",
 	Load: "20 clients with good tokens, 50 records/s",
 	Run:  tokens,
 }, {
 	Name: "forged-addresses", Short: true,
-	Did:  "one host opens 60 connections, each with another X-Forwarded-For, and 10 with a PROXY header",
-	Load: "a limit of 10 connections an address",
+	Did: "one host opens 60 connections that each claim another address, in headers, and in the list that it gives a trusted proxy; " +
+		"PROXY headers of both versions are sent",
+	Load: fmt.Sprintf("a limit of %d connections an address", hostsLimit),
 	Run:  forgedAddresses,
 }}
 
@@ -83,225 +76,148 @@ func origins(t *T) {
 	t.All("spellings of listed origins let in", in, len(listed))
 }
 
-// keyServer serves a key set that changes, and can be down.
-type keyServer struct {
-	*httptest.Server
-	mu   sync.Mutex
-	keys map[string]*rsa.PrivateKey
-	down bool
-}
-
-func newKeyServer(t *T) *keyServer {
-	k := &keyServer{keys: map[string]*rsa.PrivateKey{}}
-	k.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		k.mu.Lock()
-		defer k.mu.Unlock()
-		if k.down {
-			w.WriteHeader(http.StatusServiceUnavailable)
-			return
-		}
-		var set struct {
-			Keys []map[string]string `json:"keys"`
-		}
-		for id, key := range k.keys {
-			set.Keys = append(set.Keys, map[string]string{
-				"kty": "RSA", "use": "sig", "alg": "RS256", "kid": id,
-				"n": base64.RawURLEncoding.EncodeToString(key.N.Bytes()),
-				"e": base64.RawURLEncoding.EncodeToString(big.NewInt(int64(key.E)).Bytes()),
-			})
-		}
-		_ = json.NewEncoder(w).Encode(set) // a client that is gone does not matter
-	}))
-	t.Cleanup(k.Close)
-	return k
-}
-
-func (k *keyServer) set(keys map[string]*rsa.PrivateKey, down bool) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.keys, k.down = keys, down
-}
-
-func tokens(t *T) {
-	key := func() *rsa.PrivateKey {
-		k, err := rsa.GenerateKey(rand.Reader, 2048)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return k
-	}
-	first, second, foreign := key(), key(), key()
-	server := newKeyServer(t)
-	server.set(map[string]*rsa.PrivateKey{"first": first}, false)
-	tp := stage.MakeTopics(t, t.Brokers, 1, "trade")
-	s := t.Start(tp, stage.Settings{
-		"WS_JWT_JWKS_URL": server.URL, "WS_JWT_ISSUER": "issuer", "WS_JWT_AUDIENCE": "feed", "WS_ALLOW_NO_ORIGIN": "false", "LOG_LEVEL": "debug",
-	})
-	var made []string
-	sign := func(method jwt.SigningMethod, id string, with any, claims jwt.MapClaims) string {
-		all := jwt.MapClaims{"sub": "alice", "iss": "issuer", "aud": "feed", "exp": time.Now().Add(time.Hour).Unix()}
-		for name, value := range claims {
-			if all[name] = value; value == nil {
-				delete(all, name)
-			}
-		}
-		token := jwt.NewWithClaims(method, all)
-		token.Header["kid"] = id
-		signed, err := token.SignedString(with)
-		if err != nil {
-			t.Fatal(err)
-		}
-		made = append(made, signed)
-		return signed
-	}
-	rs, none := jwt.SigningMethodRS256, jwt.SigningMethodNone
-	good := func(id string, with any) string { return sign(rs, id, with, nil) }
-	// dial returns the connection if it got a welcome, else its close code.
-	dial := func(token string) (*check.Client, wire.CloseCode) {
-		c, err := check.Dial(stage.Within(t), s.URL(), check.Options{Header: http.Header{"Authorization": {"Bearer " + token}}})
-		if err != nil {
-			t.Fatalf("a token is refused after the upgrade, or a browser could not see why: %v", err)
-		}
-		f, err := c.Next(stage.Within(t))
-		if err == nil && f.Type == "welcome" {
-			return c, 0
-		}
-		c.Abort()
-		if stage.IsClose(err, wire.CloseUnauthorized) {
-			return nil, wire.CloseUnauthorized
-		}
-		t.Errorf("got %v, %v, want a welcome or a close with 4501", f, err)
-		return nil, wire.CloseInternalError
-	}
-
-	crowdToken := good("first", first)
-	channels := crowdChannels("trade", 2)
-	crowd := t.Gather(audience.Options{
-		URLs: []string{s.URL()}, Stay: true, Members: 20, Channels: allOf(channels),
-		Header: func(int) http.Header { return http.Header{"Authorization": {"Bearer " + crowdToken}} },
-	})
-	feed := audience.StartFeed(t, tp, channels, 50, 50)
-
-	// The public key taken for a secret, as a verifier does that lets the token choose how it is checked.
-	public := []byte(base64.RawURLEncoding.EncodeToString(first.N.Bytes()))
-	bad := map[string]string{
-		"expired":        sign(rs, "first", first, jwt.MapClaims{"exp": time.Now().Add(-time.Hour).Unix()}),
-		"no expiry":      sign(rs, "first", first, jwt.MapClaims{"exp": nil}),
-		"not yet valid":  sign(rs, "first", first, jwt.MapClaims{"nbf": time.Now().Add(time.Hour).Unix()}),
-		"wrong key":      good("first", foreign),
-		"unknown key":    good("nobody's", foreign),
-		"alg none":       sign(none, "first", jwt.UnsafeAllowNoneSignatureType, nil),
-		"alg confused":   sign(jwt.SigningMethodHS256, "first", public, nil),
-		"wrong audience": sign(rs, "first", first, jwt.MapClaims{"aud": "other"}),
-		"wrong issuer":   sign(rs, "first", first, jwt.MapClaims{"iss": "other"}),
-		"no subject":     sign(rs, "first", first, jwt.MapClaims{"sub": nil}),
-		"garbage":        "a.b.c",
-	}
-	admitted := 0
-	for name, token := range bad {
-		if c, _ := dial(token); c != nil {
-			admitted++
-			c.Abort()
-			t.Errorf("a token that is %s was let in", name)
-		}
-	}
-	t.None(fmt.Sprintf("of %d bad tokens, those let in", len(bad)), admitted)
-
-	// A key that is new is found; one that is gone is refused in time; with the key server down, known keys serve.
-	server.set(map[string]*rsa.PrivateKey{"first": first, "second": second}, false)
-	rotated := time.Now()
-	stage.Eventually(t, "the new key to be known", func() bool {
-		c, _ := dial(good("second", second))
-		if c != nil {
-			c.Abort()
-		}
-		return c != nil
-	})
-	t.Most("a new key is known", Since(rotated), 35, "s")
-	server.set(nil, true)
-	out := 0
-	for range 5 {
-		if c, _ := dial(good("second", second)); c != nil {
-			c.Abort()
-		} else {
-			out++
-		}
-	}
-	t.None("good tokens refused while the key server is down", out)
-
-	expires := time.Now().Add(4 * time.Second).Truncate(time.Second)
-	c, _ := dial(sign(rs, "first", first, jwt.MapClaims{"exp": expires.Unix()}))
-	if c == nil {
-		t.Fatal("a good token was refused")
-	}
-	if err := c.Ended(stage.Within(t)); !stage.IsClose(err, wire.CloseUnauthorized) {
-		t.Errorf("an expired token's connection ended with %v, want 4501", err)
-	}
-	t.Most("closed with 4501 after its token's end", Since(expires), 25, "s")
-	t.Least("closed with 4501 after its token's end, not before", Since(expires), 0, "s")
-	t.Whole(crowd, feed)
-
-	logs, seen := s.Process.Logs(), 0
-	for _, token := range made {
-		if _, signature, _ := strings.Cut(token[strings.IndexByte(token, '.')+1:], "."); signature != "" && strings.Contains(logs, signature) {
-			seen++
-		}
-		if claims := strings.Split(token, ".")[1]; strings.Contains(logs, claims) {
-			seen++
-		}
-	}
-	t.None("tokens seen in the log, at LOG_LEVEL=debug", seen)
-}
+// hostsLimit is how many connections a host may have.
+const hostsLimit = 10
 
 func forgedAddresses(t *T) {
-	const limit = 10
 	tp := stage.MakeTopics(t, t.Brokers, 1, "trade")
-	s := t.Start(tp, stage.Settings{"WS_MAX_CONNECTIONS_PER_ADDR": fmt.Sprint(limit)})
-	admitted, refused := 0, 0
-	for i := range 60 {
+	set := stage.Settings{"WS_MAX_CONNECTIONS_PER_ADDR": fmt.Sprint(hostsLimit)}
+	t.forgedToServer(t.Start(tp, set))
+	set["WS_TRUSTED_PROXIES"] = "127.0.0.1/32,10.9.0.0/16"
+	t.forgedByProxy(t.Start(tp, set))
+}
+
+// forgedToServer is where no proxy is trusted: what a client claims is nothing.
+func (t *T) forgedToServer(s *stage.Server) {
+	forger, victim := net.IPv4(127, 0, 7, 1), net.IPv4(127, 0, 7, 2)
+	admitted := t.attempts(s, 60, func(i int) check.Options {
+		// Every second claims to be the victim, which must not pay for it.
 		forged := fmt.Sprintf("203.0.113.%d", i+1)
-		c, err := check.Dial(stage.Within(t), s.URL(), check.Options{Header: http.Header{
+		if i%2 == 1 {
+			forged = victim.String()
+		}
+		return check.Options{LocalIP: forger, Header: http.Header{
 			"X-Forwarded-For": {forged}, "X-Real-Ip": {forged}, "Forwarded": {"for=" + forged}, "True-Client-Ip": {forged},
-		}})
+		}}
+	})
+	t.Most("connections of one host, by forged headers", float64(admitted), hostsLimit, "")
+	t.All("connections of one host that had its place, by forged headers", admitted, hostsLimit)
+	t.All("connections of the host that was claimed", t.attempts(s, hostsLimit, as(victim)), hostsLimit)
+	// The one has nothing left, and the other has all.
+	t.proxyHeaders(s, forger)
+	other := net.IPv4(127, 0, 7, 3)
+	t.proxyHeaders(s, other)
+	t.All("connections of a host after its PROXY headers", t.attempts(s, hostsLimit, as(other)), hostsLimit)
+}
+
+// as comes from an address, and claims none.
+func as(ip net.IP) func(int) check.Options {
+	return func(int) check.Options { return check.Options{LocalIP: ip} }
+}
+
+// forgedByProxy is where 127.0.0.1 is trusted, as the proxy that a client's list comes through: the proxy adds the address that
+// it saw behind what the client wrote.
+func (t *T) forgedByProxy(s *stage.Server) {
+	proxy := net.IPv4(127, 0, 0, 1)
+	via := func(list ...string) check.Options {
+		return check.Options{LocalIP: proxy, Header: http.Header{"X-Forwarded-For": list}}
+	}
+	const client, victim = "192.0.2.1", "192.0.2.2"
+	admitted := t.attempts(s, 60, func(i int) check.Options {
+		forged := fmt.Sprintf("203.0.113.%d", i+1)
+		switch i % 6 {
+		case 0:
+			return via(forged + ", " + client)
+		case 1:
+			return via(forged, client)
+		case 2:
+			return via(victim + ", " + client)
+		case 3: // as if it were a trusted proxy itself, for another
+			return via(victim + ", 10.9.1.1, " + client)
+		case 4: // through a second proxy, which is trusted
+			return via(forged + ", " + client + ", 10.9.1.2")
+		default:
+			return via("::ffff:" + forged + ",\t" + client + ":4711")
+		}
+	})
+	t.Most("connections of one host by a trusted proxy, with forged lists", float64(admitted), hostsLimit, "")
+	t.All("connections of one host that had its place by a trusted proxy, with forged lists", admitted, hostsLimit)
+	admitted = t.attempts(s, hostsLimit, func(int) check.Options { return via(victim) })
+	t.All("connections of the host that was claimed, by the proxy", admitted, hostsLimit)
+
+	// Who is no proxy that is trusted claims in vain, as if it were one.
+	stranger := net.IPv4(127, 0, 7, 4)
+	admitted = t.attempts(s, 60, func(i int) check.Options {
+		return check.Options{LocalIP: stranger, Header: http.Header{"X-Forwarded-For": {fmt.Sprintf("203.0.113.%d", i+1)}}}
+	})
+	t.Most("connections of one host that is no trusted proxy", float64(admitted), hostsLimit, "")
+	t.All("connections of one host that is no trusted proxy and had its place", admitted, hostsLimit)
+	t.proxyHeaders(s, proxy)
+	t.proxyHeaders(s, net.IPv4(127, 0, 7, 5))
+}
+
+// attempts are n connections that are kept until the fault's end. It returns how many were let in; the others must be refused
+// for the host's limit.
+func (t *T) attempts(s *stage.Server, n int, how func(i int) check.Options) (admitted int) {
+	for i := range n {
+		c, err := check.Dial(stage.Within(t), s.URL(), how(i))
 		var refusal *check.Refusal
 		switch {
 		case err == nil:
 			admitted++
-			defer c.Abort()
-		case errors.As(err, &refusal) && refusal.StatusCode == http.StatusTooManyRequests:
-			refused++
-		default:
-			t.Errorf("got %v, want a connection or 429", err)
+			t.Cleanup(c.Abort)
+		case !errors.As(err, &refusal) || refusal.StatusCode != http.StatusTooManyRequests ||
+			!bytes.Contains(refusal.Body, []byte(`"addr_connections"`)):
+			t.Errorf("got %v, want a connection or 429 addr_connections", err)
 		}
 	}
-	t.Most("connections of one host, by forged headers", float64(admitted), limit, "")
-	t.All("refused with 429", refused, 60-limit)
-	upgraded := 0
-	for i := range 10 {
-		if answer := proxyHeader(t, s.Addr, fmt.Sprintf("PROXY TCP4 203.0.113.%d 127.0.0.1 5000 3002\r\n", i+1)); strings.Contains(answer, " 101 ") {
-			upgraded++
-		} else if i == 0 {
-			t.Saw("a PROXY header is answered %q", strings.TrimSpace(answer))
+	return admitted
+}
+
+// proxyHeaders sends PROXY headers of both versions from an address: each is a bad request, whatever else the address may do.
+func (t *T) proxyHeaders(s *stage.Server, from net.IP) {
+	const v2 = "\r\n\r\n\x00\r\nQUIT\n"
+	upgraded, otherwise := 0, 0
+	for i := range 2 * hostsLimit {
+		client := byte(i + 1)
+		for name, header := range map[string]string{
+			"1":          fmt.Sprintf("PROXY TCP4 203.0.113.%d 127.0.0.1 5000 3002\r\n", client),
+			"1, IPv6":    fmt.Sprintf("PROXY TCP6 2001:db8::%x 2001:db8::ffff 5000 3002\r\n", client),
+			"1, unknown": "PROXY UNKNOWN\r\n",
+			"2":          v2 + "\x21\x11\x00\x0c\xcb\x00\x71" + string(rune(client)) + "\x7f\x00\x00\x01\x13\x88\x0b\xba",
+			"2, local":   v2 + "\x20\x00\x00\x00",
+		} {
+			switch answer := proxyHeader(t, s.Addr, from, header); {
+			case strings.Contains(answer, " 101 "):
+				upgraded++
+				t.Errorf("a PROXY header of version %s was taken", name)
+			case !strings.Contains(answer, " 400 "):
+				otherwise++
+				t.Errorf("a PROXY header of version %s from %v is answered %q, want 400", name, from, answer)
+			}
 		}
 	}
-	t.None("upgrades behind a PROXY header", upgraded)
+	t.None("upgrades behind a PROXY header, from "+from.String(), upgraded)
+	t.None("PROXY headers that were no bad request, from "+from.String(), otherwise)
 }
 
 // proxyHeader sends the header and a handshake, and returns the answer's first line.
-func proxyHeader(t *T, addr, header string) string {
-	conn, err := net.Dial("tcp", addr)
+func proxyHeader(t *T, addr string, from net.IP, header string) string {
+	dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: from}, Timeout: stage.Patience}
+	conn, err := dialer.Dial("tcp", addr)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	_ = conn.SetDeadline(time.Now().Add(10 * time.Second)) // a TCP connection has deadlines
+	_ = conn.SetDeadline(time.Now().Add(stage.Patience)) // a TCP connection has deadlines
 	_, err = io.WriteString(conn, header+"GET /ws HTTP/1.1\r\nHost: "+addr+"\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
 		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
 	if err != nil {
 		return err.Error()
 	}
-	answer := make([]byte, 200)
-	n, _ := conn.Read(answer) // an end without an answer is a refusal, too
-	line, _, _ := strings.Cut(string(answer[:n]), "\r\n")
-	return line
+	line, err := bufio.NewReader(conn).ReadString('\n')
+	if err != nil && line == "" {
+		return err.Error()
+	}
+	return strings.TrimSpace(line)
 }

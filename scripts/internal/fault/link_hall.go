@@ -22,6 +22,12 @@ type hall struct {
 	feed     *audience.Feed
 }
 
+// hallPartitions has a hall's topic. Its channels have records in each.
+const hallPartitions = 3
+
+// recovers is how long a server may take after a fault of its link to be as before, in seconds.
+const recovers = 5
+
 // hall opens one and fills it with 1,000 clients, for 50 records/s.
 func (t *T) hall(brokers, servers string) *hall {
 	h := t.open(brokers, servers, nil)
@@ -32,11 +38,31 @@ func (t *T) hall(brokers, servers string) *hall {
 // open starts the server. It comes to the brokers by an address of its own; everybody else by another, so that harm to the
 // server's link stops no record.
 func (t *T) open(brokers, servers string, set stage.Settings) *hall {
-	h := &hall{t: t, topics: stage.MakeTopics(t, brokers, 3, "trade"), channels: crowdChannels("trade", 10)}
+	h := &hall{t: t, topics: stage.MakeTopics(t, brokers, hallPartitions, "trade")}
+	h.channels = t.spread(h.topics, 10)
 	all := stage.Settings{"KAFKA_BROKERS": servers}
 	maps.Copy(all, set)
 	h.server = t.Start(h.topics, all)
 	return h
+}
+
+// spread are n channels of trade with records in each partition: in a random choice one may have none, and then nobody would
+// see that it is silent. The broker is asked where a record of each goes, which is before anybody subscribes.
+func (t *T) spread(tp *stage.Topics, n int) []audience.Channel {
+	for {
+		channels := crowdChannels("trade", n)
+		var records []stage.Record
+		for _, ch := range channels {
+			records = append(records, stage.Counted("trade", ch.Symbol, 0))
+		}
+		has := map[int32]bool{}
+		for _, place := range tp.Publish(t, records...) {
+			has[place.Partition] = true
+		}
+		if len(has) == hallPartitions {
+			return channels
+		}
+	}
 }
 
 // fill gathers the crowd, whose members come by url, starts the feed, and sees how it is without a fault.
@@ -82,20 +108,22 @@ func (h *hall) outage(lasts time.Duration, begin, end func() error) {
 		t.Sleep(time.Until(began.Add(lasts)))
 	}
 	t.Saw("%d of %d clients were connected at the end of the outage", h.crowd.Subscribed(), h.members)
-	before := h.crowd.Report().Received
 	if err := end(); err != nil {
 		t.Fatal(err)
 	}
-	ended := time.Now()
-	h.recovered(ended, before)
+	h.recovered(recovers)
 }
 
-// recovered waits until the server is ready and records flow again. The limit on both is 5 s from when the fault ended.
-func (h *hall) recovered(ended time.Time, before int64) {
+// recovered is called at the end of a fault, and waits until all is as before: the server is ready, and records flow to each
+// client. The limit on each is in seconds from now.
+func (h *hall) recovered(limit float64) {
 	t := h.t
+	ended, sent := time.Now(), h.feed.Sent()
+	prompt := h.prompt(ended)
 	ready, flow := time.Time{}, time.Time{}
-	stage.Eventually(t, "the server to be ready, and records to flow again", func() bool {
-		if flow.IsZero() && h.crowd.Report().Received > before {
+	stage.Eventually(t, "the server to be ready, and records to flow again to each client", func() bool {
+		// A channel's records come in order: who has one of these has all that waited, too.
+		if flow.IsZero() && h.crowd.Behind(sent) == 0 {
 			flow = time.Now()
 		}
 		if ready.IsZero() && h.server.Get(t, "/readyz").StatusCode == http.StatusOK {
@@ -103,40 +131,88 @@ func (h *hall) recovered(ended time.Time, before int64) {
 		}
 		return !flow.IsZero() && !ready.IsZero()
 	})
-	t.Most("ready again after the fault ended", ready.Sub(ended).Seconds(), 5, "s")
-	t.Most("records flow again after the fault ended", flow.Sub(ended).Seconds(), 5, "s")
-	// What waited meanwhile comes late, and how long that goes on is a matter of the machine.
-	h.crowd.Latency()
-	for late := true; late && time.Since(ended) < 30*time.Second; {
-		t.Sleep(500 * time.Millisecond)
-		took := h.crowd.Latency()
-		late = took.TotalCount() == 0 || took.ValueAtQuantile(99) > 1_000_000
-	}
-	t.Saw("records came within 1 s again %.0f s after the fault", Since(ended))
+	t.Most("ready again after the fault ended", ready.Sub(ended).Seconds(), limit, "s")
+	t.Most("each client has records that were sent after the fault ended", flow.Sub(ended).Seconds(), limit, "s")
+	// A partition that is silent is not late: before each has come again, promptness is none.
+	caughtUp := max(prompt(), flow.Sub(ended).Seconds())
+	t.held("records come within 1 s of being sent again, after the fault ended", caughtUp, limit, "s")
 	h.look("after")
 }
 
-// hardship is a time in which the link is bad but there. The server may be not ready meanwhile, which is told, and how late
-// records were.
-func (h *hall) hardship(lasts, small time.Duration) {
-	t := h.t
-	if t.Small {
-		lasts = small
-	}
+// prompt looks at how late records are from now on. What it returns waits until in five tenths of a second, one after the other,
+// 99 of 100 records came within a second, and says how long after the fault the first of these began; half a minute at most.
+func (h *hall) prompt(ended time.Time) (wait func() float64) {
+	const window, enough, patience = 100 * time.Millisecond, 5, 30 * time.Second
 	h.crowd.Latency()
-	notReady := time.Duration(0)
-	const look = 100 * time.Millisecond
-	for began := time.Now(); time.Since(began) < lasts; t.Sleep(look) {
-		if h.server.Get(t, "/readyz").StatusCode != http.StatusOK {
-			notReady += look
+	found := make(chan time.Time, 1)
+	first, good, began := time.Time{}, 0, time.Now()
+	stop := h.t.every(window, func() {
+		took := h.crowd.Latency()
+		switch {
+		case took.TotalCount() == 0 || took.ValueAtQuantile(99) > 1_000_000:
+			good = 0
+		case good == 0:
+			good, first = 1, began
+		default:
+			good++
+		}
+		began = time.Now()
+		if good == enough {
+			select {
+			case found <- first:
+			default: // one was found before
+			}
+		}
+	})
+	return func() float64 {
+		defer stop()
+		select {
+		case at := <-found:
+			return max(at.Sub(ended).Seconds(), 0)
+		case <-time.After(time.Until(ended.Add(patience))):
+			return patience.Seconds()
 		}
 	}
-	t.Saw("not ready for %.1f s of %.0f s", notReady.Seconds(), lasts.Seconds())
-	t.delivery("meanwhile", h.crowd.Latency())
 }
 
-// relief is after it: the server is ready, or is soon.
-func (h *hall) relief() { h.recovered(time.Now(), h.crowd.Report().Received) }
+// hardship is a time in which a link is bad but there, and what must come through it all the same.
+type hardship struct {
+	lasts    time.Duration
+	small    time.Duration // how long in the ordinary tests
+	share    float64       // of the messages that are due meanwhile, how many must come meanwhile
+	notReady float64       // the seconds that the server may be not ready
+	late     time.Duration // how long half of the messages take at least, which shows that the harm acts
+}
+
+// endure is a hardship that was begun.
+func (h *hall) endure(x hardship) {
+	t := h.t
+	if t.Small {
+		x.lasts = x.small
+	}
+	h.crowd.Latency()
+	before, from := h.crowd.Report().Received, h.feed.Sent()
+	notReady := time.Duration(0)
+	const look = 100 * time.Millisecond
+	for began, last := time.Now(), time.Now(); time.Since(began) < x.lasts; t.Sleep(look) {
+		if h.server.Get(t, "/readyz").StatusCode != http.StatusOK {
+			notReady += time.Since(last)
+		}
+		last = time.Now()
+	}
+	came, due := h.crowd.Report().Received-before, h.crowd.Due(from, h.feed.Sent())
+	took := h.crowd.Latency()
+	if t.Small { // where a busy machine may be what is slow, and the hardship goes on meanwhile
+		t.until("", time.Now().Add(stage.Patience), func() bool { return h.crowd.Behind(from) == 0 })
+	}
+	t.None("clients that got no record meanwhile that was sent meanwhile", h.crowd.Behind(from))
+	t.heldLeast("of the messages due meanwhile, the share that came meanwhile", float64(came)/float64(max(due, 1)), x.share, "")
+	t.held("the server was not ready meanwhile, in all", notReady.Seconds(), x.notReady, "s")
+	if x.late > 0 {
+		t.Least("half of the messages took meanwhile", float64(took.ValueAtQuantile(50))/1000, float64(x.late.Milliseconds()), "ms")
+	}
+	t.delivery("meanwhile", took)
+}
 
 // whole ends it: nothing was lost, and nobody's connection ended.
 func (h *hall) whole() {

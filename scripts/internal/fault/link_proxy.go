@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -12,8 +13,10 @@ import (
 	"strconv"
 	"sync"
 	"syscall"
+	"time"
 
 	toxiproxy "github.com/Shopify/toxiproxy/v2/client"
+	"golang.org/x/sys/unix"
 
 	"github.com/adred-codev/ws_poc/scripts/internal/broker"
 	"github.com/adred-codev/ws_poc/scripts/internal/stage"
@@ -159,6 +162,35 @@ func (l *link) join() {
 	if err := l.proxy.Enable(); err != nil {
 		l.t.Fatalf("join the link: %v", err)
 	}
+}
+
+// packet is how many bytes the packets of a server's answers have that come by the link, on the mean of n answers: the kernel
+// counts them on the client's side.
+func (l *link) packet(n int) float64 {
+	t := l.t
+	var bytes, packets uint64
+	for range n {
+		conn, err := net.Dial("tcp", l.Addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = conn.SetDeadline(time.Now().Add(stage.Patience)) // a TCP connection has deadlines
+		_, err = io.WriteString(conn, "GET /health HTTP/1.1\r\nHost: "+l.to+"\r\nConnection: close\r\n\r\n")
+		if err == nil {
+			_, err = io.Copy(io.Discard, conn)
+		}
+		var info *unix.TCPInfo
+		if raw, rawErr := conn.(*net.TCPConn).SyscallConn(); err == nil && rawErr == nil {
+			rawErr = raw.Control(func(fd uintptr) { info, err = unix.GetsockoptTCPInfo(int(fd), unix.IPPROTO_TCP, unix.TCP_INFO) })
+			err = errors.Join(err, rawErr)
+		}
+		conn.Close()
+		if err != nil || info == nil {
+			t.Fatalf("ask by the link: %v", err)
+		}
+		bytes, packets = bytes+info.Bytes_received, packets+uint64(info.Data_segs_in)
+	}
+	return float64(bytes) / float64(max(packets, 1))
 }
 
 // brokerBehind starts a broker for the fault alone, which a server reaches by the link, and others by the broker's Addr.

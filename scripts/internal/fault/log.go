@@ -19,12 +19,13 @@ var logFaults = []Fault{{
 		h := t.logHall(b.Addr(), link.Addr)
 		link.cut()
 		var gaps []lost
+		const survivors = 5
 		for p := range int32(2) {
-			gaps = append(gaps, h.lose(p, 200, 5))
+			gaps = append(gaps, h.lose(p, 200, survivors))
 		}
 		link.join()
 		h.told(time.Now(), 2)
-		h.holds("gaps with wrong offsets, or told twice or not at all", func(f *check.Frame) string {
+		h.gaps = wanted{"clients that were not told of each gap once, with its offsets, or of another besides", func(f *check.Frame) string {
 			for _, g := range gaps {
 				if f.Partition == g.partition && f.From != nil && *f.From == g.from && f.To != nil && *f.To == g.to &&
 					f.Log == "" && f.Cursor["trade"].Last(f.Partition) == g.to {
@@ -32,7 +33,8 @@ var logFaults = []Fault{{
 				}
 			}
 			return ""
-		}, "0", "1")
+		}, []string{"0", "1"}}
+		h.come(map[string]int64{h.kept[0].Name(): survivors, h.kept[1].Name(): survivors})
 		h.goOn()
 	},
 }, {
@@ -80,11 +82,9 @@ var logFaults = []Fault{{
 		for _, ch := range h.kept {
 			ends[ch.Name()] = each
 		}
-		if err := h.crowd.AwaitEnds(stage.Within(t), ends); err != nil {
-			t.Errorf("not all of the new partitions came, from their beginning: %v", err)
-		}
+		h.come(ends)
 		t.Most("all clients have all of the new partitions", Since(published), 30, "s")
-		t.None("gaps told", h.crowd.Report().Gaps)
+		h.gaps = wanted{figure: "clients of the topic that were told of a gap"}
 
 		// A cursor from before has no entry for them, which means their beginning (P6.1).
 		c := stage.Dial(t, h.server)
@@ -93,6 +93,12 @@ var logFaults = []Fault{{
 		c.Replay(each)
 		h.end()
 	},
+}, {
+	Name: "log-compacted",
+	Did: "a topic is compacted: what a server has read, and, while its link to Kafka is cut, what it has not; " +
+		"then another server is started on what is left",
+	Load: "100 clients that left at different times, 40 symbols, 2,108 records of which 43 are left",
+	Run:  logCompacted,
 }}
 
 // logHall is a hall of two topics: what is done to trade must be told to its clients, and to nobody of social. A client of
@@ -104,6 +110,14 @@ type logHall struct {
 	others            *audience.Crowd // of social
 	othersFeed        *audience.Feed
 	before            wire.Cursor // a cursor from before the fault, of both topics
+	gaps              wanted
+}
+
+// wanted are the gaps that each client of trade is to be told of, each once, and no other.
+type wanted struct {
+	figure string
+	name   func(*check.Frame) string // that of a gap told, "" for a wrong one
+	names  []string
 }
 
 func (t *T) logHall(brokers, servers string) *logHall {
@@ -172,32 +186,45 @@ func (h *logHall) told(known time.Time, each int) {
 	h.t.Saw("all were told of the gap after %.1f s", Since(known))
 }
 
-// holds wants each client of trade to be told exactly of the gaps that are wanted, by the name that what gives them, which is
-// "" for a wrong one.
-func (h *logHall) holds(figure string, name func(*check.Frame) string, want ...string) {
+// come waits until each client of trade has its channels of kept up to n: what survived the fault.
+func (h *logHall) come(ends map[string]int64) {
+	missing := 0
+	if err := h.crowd.AwaitEnds(stage.Within(h.t), ends); err != nil {
+		missing = 1
+		h.t.Errorf("what is there did not come, from its beginning: %v", err)
+	}
+	h.t.None("crowds that miss a record which is there", missing)
+}
+
+// holdGaps looks at all that was told: a gap told again may come late.
+func (h *logHall) holdGaps() {
 	told := make([]map[string]int, h.members)
-	wrong := 0
+	logged := false
 	for _, g := range h.crowd.Report().GapFrames {
 		if told[g.Member] == nil {
 			told[g.Member] = map[string]int{}
 		}
-		n := name(g.Frame)
-		if n == "" && wrong == 0 {
+		name := ""
+		if h.gaps.name != nil {
+			name = h.gaps.name(g.Frame)
+		}
+		if name == "" && !logged {
+			logged = true
 			h.t.Logf("client %d was told %s", g.Member, g.Frame)
 		}
-		told[g.Member][n]++
+		told[g.Member][name]++
 	}
+	wrong := 0
 	for _, its := range told {
-		for _, w := range want {
-			if its[w] != 1 {
-				wrong++
-			}
+		right := len(its) == len(h.gaps.names)
+		for _, name := range h.gaps.names {
+			right = right && its[name] == 1
 		}
-		if len(its) != len(want) {
+		if !right {
 			wrong++
 		}
 	}
-	h.t.None(figure, wrong)
+	h.t.None(h.gaps.figure, wrong)
 }
 
 // goOn is what follows a gap: the survivors and new records come, to everybody, and what lies before it is lost to a resume
@@ -214,12 +241,13 @@ func (h *logHall) goOn() {
 	h.end()
 }
 
-// end holds both crowds to everything.
+// end holds both crowds to everything, and then to the gaps that are wanted.
 func (h *logHall) end() {
 	t := h.t
-	t.None("gaps told to clients of another topic", h.others.Report().Gaps)
 	h.whole()
 	t.Whole(h.others, h.othersFeed)
+	h.holdGaps()
+	t.None("gaps told to clients of another topic", h.others.Report().Gaps)
 }
 
 // remade deletes trade and makes it anew after a while.
@@ -237,16 +265,13 @@ func (t *T) remade(after time.Duration) {
 	// Read from its beginning: these may be there before the server knows of the topic.
 	h.topics.Count(t, "trade", h.kept[0].Symbol, 1, 20)
 	h.told(made, 1)
-	h.holds("gaps that do not name the new log, or told twice or not at all", func(f *check.Frame) string {
+	h.gaps = wanted{"clients that were not told of the new log by one gap, or of another gap besides", func(f *check.Frame) string {
 		known := f.Log == "" || f.Log == h.before["trade"].Log
 		if known || f.Cursor["trade"].Log != f.Log || f.Partition != 0 || f.From != nil || f.To != nil {
 			return ""
 		}
 		return "anew"
-	}, "anew")
-	ends := map[string]int64{h.kept[0].Name(): 20}
-	if err := h.crowd.AwaitEnds(stage.Within(t), ends); err != nil {
-		t.Errorf("the new log did not come from its beginning: %v", err)
-	}
+	}, []string{"anew"}}
+	h.come(map[string]int64{h.kept[0].Name(): 20})
 	h.goOn()
 }

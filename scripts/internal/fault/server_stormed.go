@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/adred-codev/ws_poc/kit/metric"
 	"github.com/adred-codev/ws_poc/scripts/internal/audience"
 	"github.com/adred-codev/ws_poc/scripts/internal/load"
 	"github.com/adred-codev/ws_poc/scripts/internal/scenario"
@@ -32,7 +33,7 @@ func serverStormed(t *T) {
 		set["WS_CPU_REJECT_PERCENT"], set["WS_CPU_PAUSE_PERCENT"] = "75", "85"
 	}
 	s := t.Start(tp, set)
-	f := t.fleet(load.Spec{Addr: s.Addr, Dialect: load.WS, Scenario: scen, Cursors: true})
+	f := t.fleet(load.Spec{Addr: s.Addr, Dialect: load.WS, Scenario: scen, Cursors: true, Ledgers: true})
 	if c, err := f.Connect(within(t, 2*time.Minute), clients, nil); err != nil {
 		t.Fatal(err)
 	} else if len(c.Refused) > 0 {
@@ -47,7 +48,8 @@ func serverStormed(t *T) {
 	}
 	feed := audience.StartFeed(t, tp, channels, 20, 100)
 	t.Sleep(3 * time.Second)
-	resting := t.rss(s)
+	t.Sleep(1100 * time.Millisecond) // the metrics are of the last second
+	resting, guarded := t.rss(s), t.guarded(s)
 	refused := map[string]int{}
 	var slowest, caughtUp float64
 	var lost int64
@@ -65,7 +67,7 @@ func serverStormed(t *T) {
 			refused[reason] += n
 		}
 		slowest, caughtUp = max(slowest, r.Connected), max(caughtUp, r.CaughtUp)
-		lost += r.Lost + r.Doubled + r.Reordered + r.BadSeq + r.BadPos + r.Malformed + int64(r.NotRecovered)
+		lost += r.Lost + r.Doubled + r.Reordered + r.BadSeq + r.BadLedger + r.BadPos + r.Malformed + int64(r.NotRecovered)
 		t.Sleep(2 * time.Second)
 	}
 	peak := memory()
@@ -83,37 +85,49 @@ func serverStormed(t *T) {
 		if got, err = f.Counts(stage.Within(t)); err != nil {
 			t.Fatal(err)
 		}
-		return got.Received >= want
+		return got.Received >= want && got.Ledgers >= int64(storms*clients)
 	})
-	lost += got.Lost + got.Doubled + got.Reordered + got.BadSeq + got.BadPos + got.Malformed
+	lost += got.Lost + got.Doubled + got.Reordered + got.BadSeq + got.BadLedger + got.BadPos + got.Malformed
 	t.Most("all connected after the cut", slowest, backWithin, "s")
 	t.Most("all caught up", caughtUp, backWithin, "s")
-	t.None("messages lost, double or out of order, and resumes that lost something", int(lost))
+	t.None("messages lost, double or out of order, accounts that disagree, and resumes that lost something", int(lost))
+	t.All("accounts of the server compared, one a return of each client", int(got.Ledgers), storms*clients)
 	t.Most("deliveries beyond what was published", float64(got.Received-want), 0, "")
 	t.All("connected at the end", got.Connections, clients)
-	t.refusals(s, refused)
+	t.refusals(s, guarded, refused)
 	t.Most("most memory in the storms / before", float64(peak)/float64(resting), bounded, "")
 	t.Saw("memory %d MiB with all connected, at most %d MiB in the storms, %d MiB after; refused %v",
 		resting>>20, peak>>20, t.rss(s)>>20, refused)
 }
 
-// refusals holds what clients were refused with to what the guard says it has refused: no other 5xx is allowed.
-func (t *T) refusals(s *stage.Server, seen map[string]int) {
-	of5xx := 0
-	for reason, n := range seen {
-		if status, err := strconv.Atoi(reason); err == nil && status >= http.StatusInternalServerError {
-			of5xx += n
-		}
+// guarded is how many connections the server's guard has refused with 503 so far. What it refuses with 429 is no 5xx, and who is
+// refused by a server that drains, or is not ready, is refused by no guard.
+func (t *T) guarded(s *stage.Server) (n int) {
+	for _, reason := range []string{metric.RejectRate, metric.RejectConnections, metric.RejectCPU, metric.RejectMemory} {
+		n += t.scraped(s, metric.ConnectionsRejected.Name, "reason", reason)
 	}
+	return n
+}
+
+// refusals holds what clients were refused with in the storms to what the guard refused since it had refused so many: no other
+// 5xx is allowed.
+func (t *T) refusals(s *stage.Server, before int, seen map[string]int) {
 	t.Sleep(1100 * time.Millisecond) // the metrics are of the last second
-	byGuard := s.Metric(t, "ws_connections_rejected_total")
-	t.Most("answers of 5xx that were not the guard's", float64(of5xx)-byGuard, 0, "")
+	byGuard := t.guarded(s) - before
+	unavailable, failures := seen[strconv.Itoa(http.StatusServiceUnavailable)], 0
 	var others []string
 	for _, reason := range slices.Sorted(maps.Keys(seen)) {
-		if _, err := strconv.Atoi(reason); err != nil {
+		status, err := strconv.Atoi(reason)
+		switch {
+		case err != nil:
 			others = append(others, reason)
+		case status >= http.StatusInternalServerError && status != http.StatusServiceUnavailable:
+			failures += seen[reason]
 		}
 	}
+	t.None("answers of 5xx that were no 503", failures)
+	t.None("answers of 503 in the storms beyond those that the guard says it gave", max(unavailable-byGuard, 0))
+	t.Saw("the guard refused %d in the storms with 503", byGuard)
 	if len(others) > 0 {
 		t.Saw("connections that got no answer: %s", strings.Join(others, ", "))
 	}

@@ -77,12 +77,21 @@ func (t *T) every(interval time.Duration, do func()) (stop func()) {
 	return end
 }
 
-// held is Most at full size. In the ordinary tests, where the servers carry the race detector and share their cores with
-// other tests, the figure is only told.
+// held is Most at full size. In the ordinary tests, where the servers share their cores with other tests and may
+// carry the race detector, the figure is only told.
 func (t *T) held(what string, got, limit float64, unit string) {
 	if t.Small {
 		t.Saw("%s: %.3g %s (not held here)", what, got, unit)
 		return
 	}
 	t.Most(what, got, limit, unit)
+}
+
+// heldLeast is held for a lower limit.
+func (t *T) heldLeast(what string, got, limit float64, unit string) {
+	if t.Small {
+		t.Saw("%s: %.3g %s (not held here)", what, got, unit)
+		return
+	}
+	t.Least(what, got, limit, unit)
 }

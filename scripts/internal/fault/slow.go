@@ -18,7 +18,7 @@ var slowFaults = []Fault{{
 	Run:  slowReaders,
 }, {
 	Name: "slow-handshakes", Short: true,
-	Did:  "2,000 connections begin a handshake and do not end it; of 200 more it comes a byte a second",
+	Did:  "330 connections begin a handshake and do not end it, which servers have room for; then 2,000 do, and of 200 more it comes a byte a second",
 	Load: "300 clients, 20 records/s to each",
 	Run:  slowHandshakes,
 }, {

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
@@ -68,104 +69,180 @@ func (o *others) ledgers(h *hdrhistogram.Histogram) {
 	o.t.Whole(o.crowd, o.feed)
 }
 
+// Servers keep places for about 400 handshakes. Those that are fewer have all their time; of more, the silent make room.
+const (
+	withinRoom = 300
+	beyondRoom = 2000
+)
+
 func slowHandshakes(t *T) {
 	const timeout = 5 * time.Second
 	tp := stage.MakeTopics(t, t.Brokers, 3, "trade")
 	s := t.Start(tp, stage.Settings{"WS_HANDSHAKE_TIMEOUT": timeout.String()})
 	o := t.others(tp, s)
-	request := "GET /ws HTTP/1.1\r\nHost: " + s.Addr + "\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
-		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Protocol: ws.v1\r\n\r\n"
-	halves, drips := t.Count(2000), t.Count(200)
 	memory, resting := t.watchRSS(s), t.rss(s)
 	o.disturbed()
-	h := &handshakes{t: t, s: s}
-	// They come a thousand a second, which leaves room in what the server accepts (WS_HANDSHAKES_PER_S).
-	for i := range halves + drips {
-		if i%10 == 0 {
-			t.Sleep(10 * time.Millisecond)
+	few := t.slowHandshakes(s, timeout, t.Count(withinRoom), t.Count(withinRoom)/10)
+	many := t.slowHandshakes(s, timeout, t.Count(beyondRoom), t.Count(beyondRoom)/10)
+	for _, h := range []*handshakes{few, many} {
+		which := fmt.Sprintf("of %d at once: ", h.begun)
+		t.None(which+"not to be made, or not closed", h.failed)
+		t.None(which+"closed before the timeout, and not by a reset", h.early)
+		if h == few || t.Small {
+			t.None(which+"reset to make room, though there was some", h.madeRoom)
+			t.All(which+"closed at the timeout", h.atTimeout, h.begun)
+			t.heldLeast(which+"open at one time", float64(h.most), float64(h.begun), "")
+		} else {
+			// The places were all taken, or nothing was tried; and room is made for who comes, not by sending everybody away.
+			t.All(which+"reset to make room", h.madeRoom, h.begun/2)
+			t.All(which+"closed at the timeout", h.atTimeout, withinRoom/3)
+			t.All(which+"open at one time", h.most, withinRoom)
 		}
-		h.wait.Go(func() {
-			switch {
-			case i >= halves:
-				h.begin(i, request, 1, time.Second)
-			case i%2 == 0:
-				h.begin(i, request[:len(request)/2], len(request), 0)
-			default:
-				h.begin(i, "", 1, 0)
-			}
-		})
+		t.Most(which+"slowest close after the connect", h.slowest.Seconds(), timeout.Seconds()+1, "s")
+		if t.Small {
+			t.All(which+"newcomers let in meanwhile", h.newcomers, 1)
+		} else {
+			t.All(which+"newcomers let in meanwhile", h.newcomers, 30)
+		}
+		t.held(which+"slowest handshake of a newcomer meanwhile", h.newcomer.Seconds(), 1, "s")
+		t.Saw("of %d, the first was closed after %.2f s; %d got an answer first, such as %q",
+			h.begun, h.quickest.Seconds(), h.answered, h.answer)
 	}
-	var slowest time.Duration
-	newcomers := 0
-	for h.open() > 0 {
+	t.held("most memory / before", float64(memory())/float64(resting), bounded, "")
+	o.judged()
+}
+
+// slowHandshakes begins so many handshakes, of which some send all of it a byte a second and the others half of it at once, or
+// nothing but single bytes; none comes to its end. It lets newcomers in until all are closed.
+func (t *T) slowHandshakes(s *stage.Server, timeout time.Duration, halves, drips int) *handshakes {
+	request := "GET /ws HTTP/1.1\r\nHost: " + s.Addr + "\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
+		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Protocol: ws.v1\r\n\r\n"
+	h := &handshakes{t: t, s: s, timeout: timeout}
+	begun := make(chan struct{})
+	h.wait.Go(func() {
+		defer close(begun)
+		// They come a thousand a second, which leaves room in what the server accepts (WS_HANDSHAKES_PER_S).
+		for i := range halves + drips {
+			if i%10 == 9 {
+				time.Sleep(10 * time.Millisecond)
+			}
+			h.begin()
+			h.wait.Go(func() {
+				switch {
+				case i >= halves:
+					h.slow(i, request, 1, time.Second)
+				case i%2 == 0:
+					h.slow(i, request[:len(request)/2], len(request), 0)
+				default:
+					h.slow(i, "", 1, 0)
+				}
+			})
+		}
+	})
+	for h.underWay(begun) {
 		began := time.Now()
 		client, err := check.Dial(stage.Within(t), s.URL(), check.Options{})
+		took := time.Since(began)
+		if err == nil {
+			_, err = client.Next(stage.Within(t)) // the welcome
+			client.Close()
+		}
 		if err != nil {
 			t.Errorf("a newcomer meanwhile: %v", err)
 			break
 		}
-		slowest = max(slowest, time.Since(began))
-		newcomers++
-		client.Close()
+		if h.underWay(begun) {
+			h.newcomer = max(h.newcomer, took)
+			h.newcomers++
+		}
 		t.Sleep(100 * time.Millisecond)
 	}
 	h.wait.Wait()
-	t.None("handshakes that were not to be made, or not closed", h.failed)
-	t.Most("slowest close after the connect", h.slowest.Seconds(), timeout.Seconds()+1, "s")
-	t.held("slowest handshake of a newcomer meanwhile", slowest.Seconds(), 1, "s")
-	t.held("most memory / before", float64(memory())/float64(resting), bounded, "")
-	t.Saw("%d newcomers came in meanwhile; the first of %d was closed after %.2f s; %d got an answer first, such as %q",
-		newcomers, halves+drips, h.quickest.Seconds(), h.answered, h.answer)
-	o.judged()
+	return h
 }
 
 // handshakes are connections that do not come to their end.
 type handshakes struct {
-	t    *T
-	s    *stage.Server
-	wait sync.WaitGroup
+	t         *T
+	s         *stage.Server
+	timeout   time.Duration
+	wait      sync.WaitGroup
+	newcomers int           // who came in meanwhile
+	newcomer  time.Duration // the slowest of them
 
-	mu       sync.Mutex // guards what follows
-	closed   int
-	failed   int
-	answered int
-	answer   string
-	begun    int
-	quickest time.Duration
-	slowest  time.Duration
+	mu        sync.Mutex // guards what follows
+	begun     int
+	open      int // connected, and not closed
+	closed    int
+	most      int // of open
+	failed    int // not to be made, or not closed
+	madeRoom  int // reset before the timeout
+	early     int // closed before it in another way
+	atTimeout int // closed then, or later
+	answered  int
+	answer    string
+	quickest  time.Duration
+	slowest   time.Duration
 }
 
-func (h *handshakes) open() int {
+// underWay says whether some are to come yet, or to be closed.
+func (h *handshakes) underWay(begun chan struct{}) bool {
+	select {
+	case <-begun:
+	default:
+		return true
+	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.begun == 0 {
-		return 1
-	}
-	return h.begun - h.closed
+	return h.closed < h.begun
 }
 
-// begin connects, sends text in pieces with a pause after each, and waits until the server ends the connection.
-func (h *handshakes) begin(i int, text string, piece int, pause time.Duration) {
-	from := &net.TCPAddr{IP: net.IPv4(127, 0, 8, byte(1+i%250))}
-	dialer := net.Dialer{LocalAddr: from, Timeout: 10 * time.Second}
-	h.note(func() { h.begun++ })
+func (h *handshakes) begin() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.begun++
+}
+
+// slow connects, sends text in pieces with a pause after each, and waits until the server ends the connection.
+func (h *handshakes) slow(i int, text string, piece int, pause time.Duration) {
+	dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 8, byte(1+i%250))}, Timeout: stage.Patience}
+	dialed := time.Now()
 	conn, err := dialer.Dial("tcp", h.s.Addr)
 	if err != nil {
 		h.note(func() { h.closed++; h.failed++ })
 		return
 	}
 	defer conn.Close()
-	began := time.Now()
+	h.note(func() {
+		h.open++
+		h.most = max(h.most, h.open)
+	})
+	connected := time.Now()
 	ended := make(chan struct{})
+	var writing sync.Mutex // guards refused
+	var refused error      // a write's: who meets a reset first takes it, and the other sees an ordinary end
 	h.wait.Go(func() {
 		defer close(ended)
-		_ = conn.SetReadDeadline(began.Add(30 * time.Second))
+		_ = conn.SetReadDeadline(connected.Add(stage.Patience))
 		answer, err := io.ReadAll(conn)
-		took := time.Since(began)
+		now := time.Now()
+		writing.Lock()
+		reset := errors.Is(err, syscall.ECONNRESET) || errors.Is(refused, syscall.ECONNRESET)
+		writing.Unlock()
 		h.note(func() {
+			h.open--
 			h.closed++
-			if errors.Is(err, os.ErrDeadlineExceeded) {
+			// The server's time begins somewhere between the two.
+			least, took := now.Sub(dialed), now.Sub(connected)
+			switch {
+			case errors.Is(err, os.ErrDeadlineExceeded):
 				h.failed++
+			case least >= h.timeout:
+				h.atTimeout++
+			case reset:
+				h.madeRoom++
+			default:
+				h.early++
 			}
 			if len(answer) > 0 {
 				h.answered++
@@ -179,7 +256,11 @@ func (h *handshakes) begin(i int, text string, piece int, pause time.Duration) {
 	})
 	for len(text) > 0 {
 		n := min(piece, len(text))
-		if _, err := io.WriteString(conn, text[:n]); err != nil {
+		writing.Lock()
+		_, refused = io.WriteString(conn, text[:n])
+		err := refused
+		writing.Unlock()
+		if err != nil {
 			break
 		}
 		text = text[n:]
@@ -222,7 +303,7 @@ func slowMessages(t *T) {
 	each := t.Count(100)
 	o.disturbed()
 	var mu sync.Mutex
-	var slowest time.Duration
+	var quickest, slowest time.Duration
 	var wrong []string
 	var wait sync.WaitGroup
 	for _, way := range []struct {
@@ -234,14 +315,18 @@ func slowMessages(t *T) {
 		{"fragments", fragments, 300 * time.Millisecond},
 		{"fragments and pongs", withPongs, 300 * time.Millisecond},
 	} {
-		for range each {
+		for i := range each {
 			wait.Go(func() {
+				// As clients do that know nothing of each other: at one moment all would be a burst, which is another fault.
+				t.Sleep(way.pause * time.Duration(i) / time.Duration(each))
 				took, err := t.drip(s, way.parts, way.pause)
 				mu.Lock()
 				defer mu.Unlock()
 				slowest = max(slowest, took)
 				if err != nil {
 					wrong = append(wrong, fmt.Sprintf("%s: %v", way.name, err))
+				} else if quickest == 0 || took < quickest {
+					quickest = took
 				}
 			})
 		}
@@ -251,6 +336,7 @@ func slowMessages(t *T) {
 	if len(wrong) > 0 {
 		t.Errorf("such as %s", wrong[0])
 	}
+	t.Least("quickest close after the message's first byte", quickest.Seconds(), timeout.Seconds(), "s")
 	t.Most("slowest close after the message's first byte", slowest.Seconds(), timeout.Seconds()+1, "s")
 	o.judged()
 }

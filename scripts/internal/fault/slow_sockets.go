@@ -39,7 +39,7 @@ func (t *T) watchSockets(s *stage.Server, from net.IPNet) (stop func() closes) {
 		seen   closes
 		failed error
 	)
-	end := t.every(lookEvery, func() {
+	look := func() {
 		rows, err := tcpTable(port, from)
 		now := time.Now()
 		mu.Lock()
@@ -69,9 +69,11 @@ func (t *T) watchSockets(s *stage.Server, from net.IPNet) (stop func() closes) {
 				*sock = socket{row.queue, now}
 			}
 		}
-	})
+	}
+	end := t.every(lookEvery, look)
 	return func() closes {
 		end()
+		look() // what has been closed since the last time
 		mu.Lock()
 		defer mu.Unlock()
 		if failed != nil {

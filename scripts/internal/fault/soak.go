@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -23,63 +24,99 @@ var soakFaults = []Fault{{
 }, {
 	Name: "soak",
 	Did:  "for 30 minutes, each second one client in a hundred is cut and comes back with its cursor",
-	Load: "500 clients, 200 records/s",
+	Load: "300 clients, 20 records/s to each",
 	Run:  soak,
 }}
 
 // held is what a server holds, at rest.
 type held struct {
-	memory     int64 // resident, bytes
+	live       int64 // bytes of heap and stacks in use after a collection
+	resident   int64 // bytes
 	files      int
 	goroutines float64
 }
 
-// atRest collects the garbage and looks. Memory that was freed goes back to the system by and by, so the least of some
-// seconds counts.
+// atRest looks when nothing is published, the history is empty and the garbage collected. The least of some seconds counts:
+// memory that was freed goes back to the system by and by.
 func (t *T) atRest(s *stage.Server) held {
+	stage.Eventually(t, "the history to be empty", func() bool { return s.Metric(t, "ws_history_records") == 0 })
+	t.Sleep(2 * restPing) // timers of those that have gone pass
 	var h held
-	for range 10 {
-		// A heap profile with gc=1 collects first.
-		if resp, err := variant.Do(stage.Within(t), http.MethodGet, "http://"+s.AdminAddr+"/debug/pprof/heap?gc=1", nil); err != nil || resp.StatusCode != http.StatusOK {
-			t.Fatalf("collect garbage: %v, %v", resp, err)
-		}
+	looks := 20
+	if t.Small {
+		looks = 5
+	}
+	for range looks {
+		h.live, h.resident = least(h.live, t.live(s)), least(h.resident, t.rss(s))
 		t.Sleep(time.Second)
-		rss, err := s.Process.RSS()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if h.memory == 0 || rss < h.memory {
-			h.memory = rss
-		}
 		open, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", s.Process.PID))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if h.files == 0 || len(open) < h.files {
-			h.files = len(open)
-		}
-		if n := s.Metric(t, "go_goroutines"); h.goroutines == 0 || n < h.goroutines {
-			h.goroutines = n
-		}
+		h.files, h.goroutines = least(h.files, len(open)), least(h.goroutines, s.Metric(t, "go_goroutines"))
 	}
 	return h
 }
 
+// live has the garbage collected and returns how much of the heap and of stacks is in use then, in bytes.
+func (t *T) live(s *stage.Server) int64 {
+	// The text form ends with the runtime's MemStats of the moment after the collection.
+	resp, err := variant.Do(stage.Within(t), http.MethodGet, "http://"+s.AdminAddr+"/debug/pprof/heap?gc=1&debug=1", nil)
+	if err != nil || resp.StatusCode != http.StatusOK {
+		t.Fatalf("collect garbage: %v, %v", resp, err)
+	}
+	_, stats, _ := strings.Cut(string(resp.Body), "\n# runtime.MemStats")
+	var heap, stacks int64
+	for line := range strings.Lines(stats) {
+		_, _ = fmt.Sscanf(line, "# HeapAlloc = %d", &heap)
+		_, _ = fmt.Sscanf(line, "# Stack = %d", &stacks)
+	}
+	if heap == 0 || stacks == 0 {
+		t.Fatalf("the heap's profile does not tell what is in use:\n%s", stats)
+	}
+	return heap + stacks
+}
+
+// least is the lesser of two, of which the first is 0 as long as there is none.
+func least[N int | int64 | float64](a, b N) N {
+	if a == 0 {
+		return b
+	}
+	return min(a, b)
+}
+
 // back holds what is held after to what was held before. Of what counts less than a hundred, one more is above 1%.
+//
+// What is resident moves by some percent from one rest to the next, however long: which of its free pages Go gives back is
+// chance, and so is how full librdkafka's malloc leaves its own. What is in use after a collection moves less: by a block of
+// 1 MiB that a server keeps ready or not.
 func (t *T) back(before, after held) {
+	limit := 1.01
+	if t.Small {
+		limit = 2 // servers keep blocks of 1 MiB ready, which is much of so little: what leaks a few KB a client still shows
+	}
+	t.Most("heap and stacks in use after / before", float64(after.live)/float64(before.live), limit, "")
 	// The race detector's own memory only grows.
-	t.held("memory after / before", float64(after.memory)/float64(before.memory), 1.01, "")
-	t.Most("descriptors after / before", float64(after.files)/float64(before.files), 1.01, "")
-	t.Most("goroutines after / before", after.goroutines/before.goroutines, 1.01, "")
-	t.Saw("resident %.1f MiB before, %.1f MiB after; %d descriptors, then %d; %.0f goroutines, then %.0f",
-		mib(before.memory), mib(after.memory), before.files, after.files, before.goroutines, after.goroutines)
+	t.held("resident memory after / before", float64(after.resident)/float64(before.resident), 1.1, "")
+	t.Most("descriptors after / before", float64(after.files)/float64(before.files), limit, "")
+	t.Most("goroutines after / before", after.goroutines/before.goroutines, limit, "")
+	t.Saw("in use %.2f MiB before, %.2f MiB after; resident %.1f MiB, then %.1f MiB; %d descriptors, then %d; %.0f goroutines, then %.0f",
+		mib(before.live), mib(after.live), mib(before.resident), mib(after.resident),
+		before.files, after.files, before.goroutines, after.goroutines)
+}
+
+// restPing is how often servers ping here: their timers of connections that have gone are kept for no longer.
+const restPing = 5 * time.Second
+
+// calm are the settings of a server that is looked at.
+var calm = stage.Settings{
+	"WS_HISTORY_WINDOW": "10s", "WS_HISTORY_BYTES": "4MiB", "WS_PING_INTERVAL": restPing.String(), "WS_PONG_TIMEOUT": "4s",
 }
 
 func rounds(t *T) {
 	tp := stage.MakeTopics(t, t.Brokers, 3, "trade")
-	s := t.Start(tp, stage.Settings{"WS_HISTORY_WINDOW": "10s", "WS_HISTORY_BYTES": "4MiB"}) // full from the start
+	s := t.Start(tp, calm)
 	channels := crowdChannels("trade", 5)
-	feed := audience.StartFeed(t, tp, channels, 100, 5000)
 	round := func(i int) error {
 		c, err := check.Dial(stage.Within(t), s.URL(), check.Options{})
 		if err != nil {
@@ -102,6 +139,7 @@ func rounds(t *T) {
 	}
 	failed := 0
 	all := func(n int) {
+		feed := audience.StartFeed(t, tp, channels, 100, 5000)
 		var next, bad atomic.Int64
 		var workers sync.WaitGroup
 		for range 20 {
@@ -116,9 +154,12 @@ func rounds(t *T) {
 		}
 		workers.Wait()
 		failed += int(bad.Load())
+		if _, err := feed.Stop(); err != nil {
+			t.Fatal(err)
+		}
 	}
-	t.Sleep(12 * time.Second) // the history is full
-	all(t.Count(2000))
+	// More than are judged: what a process keeps for the most that it ever had to do at once is no leak.
+	all(t.Count(30_000))
 	before := t.atRest(s)
 	began := time.Now()
 	all(t.Count(10_000))
@@ -126,20 +167,22 @@ func rounds(t *T) {
 	after := t.atRest(s)
 	t.None("rounds that failed", failed)
 	t.back(before, after)
-	if _, err := feed.Stop(); err != nil {
-		t.Fatal(err)
-	}
 }
 
 func soak(t *T) {
 	tp := stage.MakeTopics(t, t.Brokers, 3, "trade")
-	s := t.Start(tp, stage.Settings{"WS_HISTORY_WINDOW": "30s", "WS_HISTORY_BYTES": "4MiB"})
+	s := t.Start(tp, calm)
 	channels := crowdChannels("trade", 20)
-	crowd := t.Gather(audience.Options{URLs: []string{s.URL()}, Stay: true, Members: t.Count(500), Channels: allOf(channels[:10])})
-	feed := audience.StartFeed(t, tp, channels, 200, 500)
+	crowd := t.Gather(audience.Options{URLs: []string{s.URL()}, Stay: true, Members: t.Count(300), Channels: allOf(channels[:10])})
+	feed := audience.StartFeed(t, tp, channels, 40, 500)
+	atRest := func() held {
+		feed.Pause(true)
+		defer feed.Pause(false)
+		return t.atRest(s)
+	}
 	churn := func(d time.Duration) {
 		for end := time.Now().Add(d); time.Now().Before(end); {
-			crowd.CutSome(t.Count(500) / 100)
+			crowd.CutSome(t.Count(300) / 100)
 			t.Sleep(time.Second)
 		}
 		if err := crowd.AwaitAll(stage.Within(t)); err != nil {
@@ -151,9 +194,9 @@ func soak(t *T) {
 		long = 30 * time.Second
 	}
 	churn(long / 10)
-	before := t.atRest(s)
+	before := atRest()
 	churn(long)
-	after := t.atRest(s)
+	after := atRest()
 	t.back(before, after)
 	r := t.Complete(crowd, feed)
 	t.Saw("%d clients were cut and resumed", r.Resumes)

@@ -17,7 +17,7 @@ type T struct {
 	Binary  string          // of the server
 	Other   string          // the other variant's binary, for clients that move
 	Brokers string          // the Kafka that all share; a fault that harms one starts its own
-	Small   bool            // in the ordinary tests: servers carry the race detector, so crowds are a tenth
+	Small   bool            // in the ordinary tests: they may carry the race detector, so crowds are a tenth
 
 	fault   string // its name
 	figures []Figure

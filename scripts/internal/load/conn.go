@@ -24,11 +24,12 @@ func (s step) shaking() bool { return s >= connecting && s <= pausing }
 // conn is one connection; its number is its index in the worker's table. What a socket has begins anew with each one;
 // holdings and positions outlive it where the connection comes back with its cursor.
 type conn struct {
-	rest  []byte // the beginning of a frame, or of the answer to the upgrade
-	out   []byte // what the socket did not take yet
-	seq   uint64 // ws: of the last data message
-	began int64  // Unix µs of the first connect(2), of those that were refused too
-	due   int64  // Unix µs: a handshake has failed by then, one that waits goes on; 0: nothing is awaited
+	rest    []byte // the beginning of a frame, or of the answer to the upgrade
+	out     []byte // what the socket did not take yet
+	seq     uint64 // ws: of the last data message
+	began   int64  // Unix µs of the first connect(2), of those that were refused too
+	replays int64  // messages that a replay brought, as the server has told
+	due     int64  // Unix µs: a handshake has failed by then, one that waits goes on; 0: nothing is awaited
 
 	fd      int32
 	gen     uint32 // of the socket: events of an earlier one may still be in hand

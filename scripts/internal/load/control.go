@@ -61,6 +61,8 @@ func (w *worker) control(i int32, payload []byte, now int64) {
 		Temporary bool
 		Cursor    wire.Cursor
 		Recovered *bool
+		Sent      uint64
+		Merged    int64
 		Replayed  int64
 		Limits    struct {
 			Bytes    int     `json:"message_bytes"`
@@ -123,6 +125,10 @@ func (w *worker) control(i int32, payload []byte, now int64) {
 		}
 		c.replayed = true
 		w.job.replayed += m.Replayed
+		c.replays = m.Replayed
+		if w.setup.Ledgers {
+			w.sendFrame(i, opText, []byte(`{"type":"heartbeat"}`))
+		}
 		w.caughtUp(i, now)
 	case "error":
 		code := strings.Trim(string(m.Code), `"`)
@@ -136,7 +142,14 @@ func (w *worker) control(i int32, payload []byte, now int64) {
 		default:
 			w.fail(fmt.Errorf("subscribe: the server answers %s: %s", code, m.Message))
 		}
-	case "pong", "gap", "notice", "bye":
+	case "pong", "bye":
+		if w.setup.Ledgers {
+			w.counts.Ledgers++
+			if m.Sent != c.seq || m.Merged != 0 || m.Replayed != c.replays {
+				w.counts.BadLedger++
+			}
+		}
+	case "gap", "notice":
 	default:
 		w.malformed("message", payload)
 	}

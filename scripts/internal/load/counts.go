@@ -14,21 +14,23 @@ type Counts struct {
 	Bytes           int64 `json:"bytes"`                      // of their frames, headers too
 	Reads           int64 `json:"reads"`                      // recv(2) calls that brought at least one
 	StalledReceived int64 `json:"stalled_received,omitempty"` // by connections that are to stall, before they do
+	Ledgers         int64 `json:"ledgers,omitempty"`          // accounts of the server that were compared, with Spec.Ledgers
 
 	Faults
 }
 
 // Faults are what should not happen, on any connection.
 type Faults struct {
-	Lost      int64         `json:"lost,omitempty"`      // holes in a channel's n; one filled later is taken back
-	Doubled   int64         `json:"doubled,omitempty"`   // came again
-	Reordered int64         `json:"reordered,omitempty"` // came after a later one
-	BadSeq    int64         `json:"bad_seq,omitempty"`   // ws: seq was not the one before and 1
-	BadPos    int64         `json:"bad_pos,omitempty"`   // ws: pos was not above the one before, or above the cursor
-	Malformed int64         `json:"malformed,omitempty"` // not what the dialect says, or of a channel not subscribed to
-	Closed    int64         `json:"closed,omitempty"`    // connections that ended and should not have
-	Codes     map[int]int64 `json:"codes,omitempty"`     // of them, by the code of the close frame; 1005: one without, 1006: no close frame, 1002: this side closed
-	Example   string        `json:"example,omitempty"`   // the first malformed one
+	Lost      int64         `json:"lost,omitempty"`       // holes in a channel's n; one filled later is taken back
+	Doubled   int64         `json:"doubled,omitempty"`    // came again
+	Reordered int64         `json:"reordered,omitempty"`  // came after a later one
+	BadSeq    int64         `json:"bad_seq,omitempty"`    // ws: seq was not the one before and 1
+	BadLedger int64         `json:"bad_ledger,omitempty"` // ws: the server says it has sent, replayed or passed over what it has not
+	BadPos    int64         `json:"bad_pos,omitempty"`    // ws: pos was not above the one before, or above the cursor
+	Malformed int64         `json:"malformed,omitempty"`  // not what the dialect says, or of a channel not subscribed to
+	Closed    int64         `json:"closed,omitempty"`     // connections that ended and should not have
+	Codes     map[int]int64 `json:"codes,omitempty"`      // of them, by the code of the close frame; 1005: one without, 1006: no close frame, 1002: this side closed
+	Example   string        `json:"example,omitempty"`    // the first malformed one
 }
 
 // Interval is what came between Begin and End.
@@ -69,6 +71,7 @@ func (c *Counts) add(o *Counts) {
 	c.Bytes += o.Bytes
 	c.Reads += o.Reads
 	c.StalledReceived += o.StalledReceived
+	c.Ledgers += o.Ledgers
 	c.Faults.add(&o.Faults)
 }
 
@@ -77,6 +80,7 @@ func (f *Faults) add(o *Faults) {
 	f.Doubled += o.Doubled
 	f.Reordered += o.Reordered
 	f.BadSeq += o.BadSeq
+	f.BadLedger += o.BadLedger
 	f.BadPos += o.BadPos
 	f.Malformed += o.Malformed
 	f.Closed += o.Closed

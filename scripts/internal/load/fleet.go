@@ -25,6 +25,7 @@ type Spec struct {
 	Stalled   float64            // share of the connections that stop reading when Stall is called
 	Last      bool               // note when the last connection reads each record of channel 0
 	Cursors   bool               // keep cursors for Return; WS only
+	Ledgers   bool               // each connection that came back asks once what it was sent (P9.2) and compares; with Cursors
 	Behind    bool               // leave the core to others: to fleets whose latencies are looked at
 }
 
@@ -253,7 +254,8 @@ func (f *Fleet) share(worker, n int) int {
 func (f *Fleet) setup(worker int) *setup {
 	return &setup{
 		Addr: f.spec.Addr, Dialect: f.spec.Dialect, Scenario: f.spec.Scenario, Share: f.spec.Stalled,
-		Last: f.spec.Last, Cursors: f.spec.Cursors, Behind: f.spec.Behind, Number: worker, Workers: len(f.workers),
+		Last: f.spec.Last, Cursors: f.spec.Cursors, Ledgers: f.spec.Ledgers, Behind: f.spec.Behind,
+		Number: worker, Workers: len(f.workers),
 	}
 }
 

@@ -36,6 +36,7 @@ type setup struct {
 	Share    float64            `json:"share"` // of the connections stalls
 	Last     bool               `json:"last"`
 	Cursors  bool               `json:"cursors"`
+	Ledgers  bool               `json:"ledgers"`
 	Behind   bool               `json:"behind,omitempty"`
 	Number   int                `json:"number"` // of this worker
 	Workers  int                `json:"workers"`

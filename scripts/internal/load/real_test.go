@@ -107,7 +107,7 @@ func againstServer(t *testing.T, v variant.Variant, brokers string) {
 	if err := s.WaitReady(within(t)); err != nil {
 		t.Fatal(err)
 	}
-	f := fleet(t, Spec{Addr: s.Addr, Dialect: WS, Scenario: scen, PerWorker: clients / 2, Cursors: true})
+	f := fleet(t, Spec{Addr: s.Addr, Dialect: WS, Scenario: scen, PerWorker: clients / 2, Cursors: true, Ledgers: true})
 	if _, err := f.Connect(within(t), clients, nil); err != nil {
 		t.Fatal(err)
 	}
@@ -136,6 +136,15 @@ func againstServer(t *testing.T, v variant.Variant, brokers string) {
 	want := Returned{Connected: r.Connected, CaughtUp: r.CaughtUp, Returned: clients, Complete: clients, Replayed: r.Replayed, Received: missed}
 	if !reflect.DeepEqual(r, want) {
 		t.Errorf("got  %+v\nwant %+v\n%s", r, want, s.Logs())
+	}
+	for ctx := within(t); ; time.Sleep(20 * time.Millisecond) {
+		c, err := f.Counts(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c.Ledgers == clients {
+			break
+		}
 	}
 	if err := f.Begin(within(t)); err != nil {
 		t.Fatal(err)

@@ -37,6 +37,7 @@ func DialWith(t TB, s *Server, o check.Options) *Conn {
 // DialSilent is DialWith without a welcome.
 func DialSilent(t TB, s *Server, o check.Options) *Conn {
 	t.Helper()
+	o.Conflated = s.Conflates || s.Process == nil // one that was there before may do so
 	client, err := check.Dial(Within(t), s.URL(), o)
 	if err != nil {
 		t.Fatal(err)

@@ -20,6 +20,7 @@ type Server struct {
 	Addr, AdminAddr string
 	Topics          *Topics
 	Process         *variant.Server // nil: it was there before
+	Conflates       bool            // messages of some events may be passed over
 }
 
 // Start starts a program, by its settings and command line, as a server of the test's own and waits until it is ready.
@@ -40,7 +41,7 @@ func StartCold(t TB, binary string, tp *Topics, set Settings, args ...string) *S
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &Server{Addr: p.Addr, AdminAddr: p.AdminAddr, Topics: tp, Process: p}
+	s := &Server{Addr: p.Addr, AdminAddr: p.AdminAddr, Topics: tp, Process: p, Conflates: env["WS_CONFLATE_EVENTS"] != ""}
 	t.Cleanup(func() {
 		if err := s.End(); err != nil {
 			t.Error(err)

@@ -1,9 +1,6 @@
 package stage
 
 import (
-	"context"
-	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -20,28 +17,10 @@ import (
 var brokers string
 
 func TestMain(m *testing.M) {
-	code, err := withBroker(m.Run)
-	if err = errors.Join(err, goleak.Find()); err != nil {
-		fmt.Fprintln(os.Stderr, "stage:", err)
-		code = max(code, 1)
-	}
-	os.Exit(code)
-}
-
-// withBroker runs the tests on the broker of KAFKA_TEST_BROKERS, or on one of their own.
-func withBroker(tests func() int) (int, error) {
-	if brokers = os.Getenv("KAFKA_TEST_BROKERS"); brokers != "" {
-		return tests(), nil
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
-	defer cancel()
-	b, err := broker.Start(ctx, broker.Options{})
-	if err != nil {
-		return 1, err
-	}
-	brokers = b.Addr()
-	code := tests()
-	return code, b.Stop()
+	os.Exit(broker.Main(func(addr string) int {
+		brokers = addr
+		return m.Run()
+	}, func() error { return goleak.Find() }))
 }
 
 // A server that ends before it is told to fails its test, whatever it says and however it ends; one that may does not.

@@ -78,17 +78,21 @@ func (v Variant) Build(ctx context.Context, dir string, race bool) (string, erro
 	return out, nil
 }
 
-// Binary is the server with the race detector: the one the test run has built
-// (see [BinDirEnv]), else one built now in scripts/bin.
+// Binary is the server for tests, with the race detector if this program has it: what looks for races looks at both, what
+// judges times has neither. It is the one that the test run has built (see [BinDirEnv]), else one built now in scripts/bin.
 func (v Variant) Binary(ctx context.Context) (string, error) {
 	if dir := os.Getenv(BinDirEnv); dir != "" {
-		return filepath.Join(dir, v.Name+"-race"), nil
+		name := v.Name
+		if Race {
+			name += "-race"
+		}
+		return filepath.Join(dir, name), nil
 	}
 	dir, err := BinDir()
 	if err != nil {
 		return "", err
 	}
-	return v.Build(ctx, dir, true)
+	return v.Build(ctx, dir, Race)
 }
 
 // BinDir is the folder for binaries built by tools, which git ignores.

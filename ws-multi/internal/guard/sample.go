@@ -24,7 +24,8 @@ type Snapshot struct {
 
 	// ShedBytes is how much memory the clients furthest behind have to give back
 	// now, all shards together; mostly 0. It is meant once for each sample, as At
-	// tells them apart: what is freed shows in the next.
+	// tells them apart. What is freed shows some seconds later: who sheds reckons
+	// with what it has closed.
 	ShedBytes int64
 }
 

@@ -15,6 +15,9 @@ const (
 	// silence is how long nobody answers before Kafka counts as down. One of
 	// several brokers may well be silent: the next greeting finds another.
 	silence = 5 * time.Second
+	// strange is how long Kafka may say nothing from the start on before a setting
+	// is the likeliest reason: librdkafka does not always hear of a hang-up.
+	strange = 10 * time.Second
 )
 
 // finding is what discovery tells the reader.
@@ -76,6 +79,7 @@ type discovery struct {
 
 	began    time.Time  // where the window ends
 	heard    time.Time  // the last sign of life
+	met      bool       // there was one
 	blamed   error      // what was said of connections since then: librdkafka does not repeat itself
 	due      time.Time  // of the next survey
 	measured time.Time  // when lags were
@@ -166,7 +170,7 @@ func (d *discovery) round(ctx context.Context) time.Duration {
 // hear keeps Stats.Up.
 func (d *discovery) hear(took time.Duration, err error) {
 	if err == nil {
-		d.heard, d.blamed = time.Now(), nil
+		d.heard, d.met, d.blamed = time.Now(), true, nil
 		if !d.counters.up.Swap(true) {
 			d.log.Info("Kafka answers", "brokers", d.brokers, "took", took)
 		}
@@ -190,7 +194,11 @@ func (d *discovery) hear(took time.Duration, err error) {
 		d.rarely.warn("refused "+r.setting, "Kafka refuses, or is refused; asking again", "setting", r.setting, "advice", r.advice, "brokers", d.brokers, "error", err, "silent_for", quiet.Round(time.Second))
 		return
 	}
-	d.rarely.warn("silence", "Kafka does not answer; asking again", "brokers", d.brokers, "error", err, "silent_for", quiet.Round(time.Second))
+	args := []any{"brokers", d.brokers, "error", err, "silent_for", quiet.Round(time.Second)}
+	if !d.met && connected(err) && quiet >= strange {
+		args = append(args, "advice", "it has not answered once since the start: look at KAFKA_BROKERS and KAFKA_SECURITY_PROTOCOL, a port of another protocol may say nothing at all")
+	}
+	d.rarely.warn("silence", "Kafka does not answer; asking again", args...)
 }
 
 // survey looks at everything and tells the reader what it does not know. Not

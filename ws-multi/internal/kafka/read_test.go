@@ -291,7 +291,7 @@ func TestMaxRateSlowsAndDropsNothing(t *testing.T) {
 	r.await("Record", 1)
 	began := time.Now()
 	r.await("Record", 1000)
-	if took := time.Since(began); took < 900*time.Millisecond { // 50 ms' worth may come at once
+	if took := time.Since(began); took < 750*time.Millisecond { // 50 ms' worth may come at once, and a busy machine sees the first late
 		t.Errorf("1,000 records came in %v", took)
 	}
 }

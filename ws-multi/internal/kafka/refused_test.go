@@ -82,3 +82,28 @@ func TestRefusedIsRemembered(t *testing.T) {
 		}
 	})
 }
+
+// Who has never answered may be asked in the wrong way: the log says what to look at, also where nobody hung up in a way that
+// librdkafka tells.
+func TestSilenceFromTheStartNamesSettings(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var out bytes.Buffer
+		log := slog.New(slog.NewTextHandler(&out, nil))
+		d := &discovery{log: log, rarely: newRarely(log), counters: newCounters(1), brokers: []string{"b"}, heard: time.Now()}
+		late := kafka.NewError(kafka.ErrTimedOut, "", false)
+		says := func(what string, want bool) {
+			t.Helper()
+			out.Reset()
+			d.hear(0, late)
+			if out.Len() == 0 || strings.Contains(out.String(), "KAFKA_SECURITY_PROTOCOL") != want {
+				t.Errorf("%s: %q", what, out.String())
+			}
+		}
+		says("at once", false)
+		time.Sleep(max(strange, rarelyEvery))
+		says("after a while", true)
+		d.hear(0, nil)
+		time.Sleep(max(strange, rarelyEvery))
+		says("once it had answered", false)
+	})
+}

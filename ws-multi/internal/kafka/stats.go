@@ -17,7 +17,7 @@ type Stats struct {
 type EventStats struct {
 	Records    uint64 // that were read, skipped ones among them
 	GapRecords uint64 // offsets that the log lost before they were read
-	Lag        int64  // high watermark less position, over all partitions; asked for every 5 s
+	Lag        int64  // high watermark less position, over all partitions; asked for every surveyEvery
 }
 
 // counters are written by the reader, but up and lag by discovery, and read by

@@ -17,9 +17,9 @@ const (
 // memory (4004): what the kernel holds for a full socket, and the rest of a frame
 // that did not fit. Positions are numbers of the one history, so they compare
 // across shards. It waits for the shards, not for their own goroutines, and
-// returns how many it closed. The memory is free some time after shedTime, when
-// the collector has run.
-func (g *Group) Shed(bytes int64) (closed int) {
+// returns how many it closed, and how much memory that will give back: some time
+// after shedTime, when the collector has run.
+func (g *Group) Shed(bytes int64) (closed int, freed int64) {
 	type candidate struct {
 		s    *Shard
 		id   ident
@@ -38,10 +38,10 @@ func (g *Group) Shed(bytes int64) (closed int) {
 	}
 	slices.SortFunc(all, func(a, b candidate) int { return cmp.Compare(a.pos, b.pos) })
 	for _, c := range all[:min(len(all), shedMost)] {
-		if bytes < 0 {
+		if freed > bytes {
 			break
 		}
-		bytes -= c.held
+		freed += c.held
 		closed++
 		c.s.answer(c.id, func(conn *conn) {
 			c.s.closeNow(conn, wire.CloseOverloaded, "server overloaded", true)
@@ -50,5 +50,5 @@ func (g *Group) Shed(bytes int64) (closed int) {
 			c.s.wakeFor(conn, conn.closeBy)
 		})
 	}
-	return closed
+	return closed, freed
 }

@@ -2,6 +2,7 @@ package shard
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -13,7 +14,7 @@ func TestShedClosesThoseFurthestBehind(t *testing.T) {
 	o := testOptions()
 	o.StallTimeout, o.MaxBehind = 0, 0
 	w := newWorld(t, 2, o, history.Options{})
-	if n := w.group.Shed(1 << 20); n != 0 {
+	if n, _ := w.group.Shed(1 << 20); n != 0 {
 		t.Errorf("closed %d of nobody", n)
 	}
 
@@ -39,8 +40,8 @@ func TestShedClosesThoseFurthestBehind(t *testing.T) {
 		w.record("S", 0, 0, kilobyte)
 	}
 	// A client that is full holds as much as shedEach, and the rest of a frame besides: less than a message here.
-	if n := w.group.Shed(2*int64(shedEach+2*len(kilobyte)) + 1); n != 3 {
-		t.Errorf("closed %d, want 3", n)
+	if n, freed := w.group.Shed(2*int64(shedEach+2*len(kilobyte)) + 1); n != 3 || freed < 3*shedEach {
+		t.Errorf("closed %d for %d bytes, want 3", n, freed)
 	}
 	codes := make([]int, 6)
 	for i, p := range peers {
@@ -67,4 +68,28 @@ func TestShedClosesThoseFurthestBehind(t *testing.T) {
 	waitFor(t, "the memory of those who were closed", func() bool { return w.group.Connections() == 4 })
 	w.send(live, `{"type":"heartbeat"}`)
 	w.expect(live, "pong")
+}
+
+// What the server keeps of a frame that a socket did not take whole counts as well: one client in the middle of a large message
+// is enough where many in small ones would be closed.
+func TestShedCountsTheRestOfAFrame(t *testing.T) {
+	o := testOptions()
+	o.StallTimeout, o.MaxBehind = 0, 0
+	w := newWorld(t, 2, o, history.Options{})
+	for range 4 {
+		p := w.join(4096)
+		w.send(p, `{"type":"subscribe","data":{"channels":["S.trade"]}}`)
+		w.expect(p, "subscription_ack")
+	}
+	w.record("S", 0, 0, strings.Repeat("x", 6<<20))
+	waitFor(t, "all to be full", func() bool {
+		full := 0
+		for _, s := range w.group.shards {
+			w.group.ask(s, func() { full += s.full })
+		}
+		return full == 4
+	})
+	if n, freed := w.group.Shed(300 << 10); n != 1 || freed < 1<<20 {
+		t.Errorf("closed %d for %d bytes, want one that holds more than enough", n, freed)
+	}
 }

@@ -26,7 +26,8 @@ type Snapshot struct {
 
 	// ShedBytes is how much of the memory has to go for 90% of the limit, 0
 	// below 95%: connections furthest behind are closed with 4004. A figure is
-	// good for one round; At tells whether there is a new one.
+	// good for one round; At tells whether there is a new one. What is freed shows
+	// some seconds later: who sheds reckons with what it has closed.
 	ShedBytes int64
 }
 

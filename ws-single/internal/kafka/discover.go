@@ -13,6 +13,8 @@ const (
 	// downAfter: silence for so long means down. One broker of several may be
 	// silent without that; the next probe finds another.
 	downAfter = 8 * time.Second
+	// neverAnswered: after so long without any answer a setting is likely wrong.
+	neverAnswered = 10 * time.Second
 
 	// tail is how many offsets before its end a partition is read from at
 	// least, however old they are.
@@ -166,7 +168,12 @@ func (d *discovery) silent(why error) {
 		return
 	}
 	if n := d.quiet.due("silent"); n > 0 {
-		d.c.log.Warn("Kafka does not answer; retrying", "brokers", d.c.cfg.Brokers, "since", silence.Round(time.Second), "error", why, "times", n)
+		args := []any{"brokers", d.c.cfg.Brokers, "since", silence.Round(time.Second), "error", why, "times", n}
+		// librdkafka does not always tell that somebody hung up.
+		if d.answered.Equal(d.began) && silence >= neverAnswered && !nobody(why) {
+			args = append(args, "advice", "KAFKA_BROKERS, KAFKA_SECURITY_PROTOCOL: nothing has answered since the start, and a port may be silent to another protocol than its own")
+		}
+		d.c.log.Warn("Kafka does not answer; retrying", args...)
 	}
 }
 

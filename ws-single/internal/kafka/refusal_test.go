@@ -1,9 +1,13 @@
 package kafka
 
 import (
+	"bytes"
 	"errors"
+	"log/slog"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
 )
@@ -55,4 +59,27 @@ func TestAdvice(t *testing.T) {
 	if got := advice(login, errors.New("certificate verify failed")); got != "" {
 		t.Errorf("of an error that is not librdkafka's: %q", got)
 	}
+}
+
+// Who has never answered may be asked in the wrong way: the log says what to look at, also where librdkafka does not tell that
+// somebody hung up.
+func TestSilenceFromTheStartNamesSettings(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var out bytes.Buffer
+		d := newDiscovery(&Consumer{log: slog.New(slog.NewTextHandler(&out, nil)), counters: newCounters(0)}, nil)
+		says := func(what string, err kafka.Error, want bool) {
+			t.Helper()
+			time.Sleep(max(neverAnswered, quietPeriod))
+			out.Reset()
+			d.silent(err)
+			if out.Len() == 0 || strings.Contains(out.String(), "KAFKA_SECURITY_PROTOCOL") != want {
+				t.Errorf("%s: %q", what, out.String())
+			}
+		}
+		late := kafka.NewError(kafka.ErrTimedOut, "", false)
+		says("nobody listens", kafka.NewError(kafka.ErrTransport, "b:1/bootstrap: Connect to ipv4#127.0.0.1:1 failed: Connection refused", false), false)
+		says("it never answered", late, true)
+		d.answers(time.Millisecond)
+		says("it has answered", late, false)
+	})
 }

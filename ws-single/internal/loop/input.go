@@ -37,11 +37,12 @@ const (
 )
 
 // maxInputs and heldRoom bound what waits for the loop, in number and in bytes of
-// large commands; then reading goroutines wait, and with them their clients.
+// large commands; then reading goroutines wait, and with them their clients. The
+// bytes are those of the text: many short names are eight times as much parsed.
 const (
 	maxInputs = 4096
-	heldRoom  = 16 << 20
-	large     = 4 << 10 // as many as maxInputs of less are heldRoom, too
+	heldRoom  = 4 << 20
+	large     = 1 << 10 // as many as maxInputs of less are heldRoom, too
 )
 
 // put hands an input to the loop. After the loop's end it is dropped.
@@ -75,6 +76,10 @@ func (s *sink) Text(p []byte) {
 	cmd, err := wire.ParseCommand(p)
 	in := input{kind: inCommand, ref: s.ref, cmd: cmd, err: err, held: held}
 	if err == nil && cmd.Type == wire.TypeAuth && s.loop.o.Verify != nil {
+		if held > 0 { // a key server may take its time, and what waits for it is a token only
+			s.loop.heavy.Release(held)
+			in.held = 0
+		}
 		ctx, cancel := context.WithTimeout(context.Background(), verifyTimeout)
 		who, err := s.loop.o.Verify(ctx, cmd.Token)
 		cancel()

@@ -112,7 +112,7 @@ type Loop struct {
 	flushAt   int64 // when a flush interval ends; 0: none runs
 	flushing  bool  // it has ended, and everybody marked is being served
 	published time.Time
-	shedAgain int64 // ms, when memory may be looked at again
+	shedding  []shedding // what was closed for memory's sake, and samples may still show
 
 	out    output
 	text   []byte // scratch of one message

@@ -153,11 +153,17 @@ func (l *Loop) everySecond(now time.Time, since time.Duration) {
 	}
 }
 
+// shedding is memory that connections which were closed for it are giving back.
+type shedding struct {
+	bytes int64
+	until int64 // ms; from then on samples do not show it any more
+}
+
 // shed closes those furthest behind, for about so many bytes: what the kernel
 // holds for them, and the rest of a frame that it did not take whole. They have a
 // moment to take the code; then they are reset, which is what frees the memory.
 // Until then, and until the collector has been there, samples of the memory still
-// show it: nobody else is closed for it.
+// show it: nobody else is closed for that much.
 func (l *Loop) shed(over int64) {
 	const (
 		each   = 64 << 10 // a full socket's share
@@ -165,7 +171,11 @@ func (l *Loop) shed(over int64) {
 		moment = 1000     // ms
 		settle = 3000     // ms
 	)
-	if l.clock.now < l.shedAgain {
+	l.shedding = slices.DeleteFunc(l.shedding, func(s shedding) bool { return l.clock.now >= s.until })
+	for _, s := range l.shedding {
+		over -= s.bytes
+	}
+	if over <= 0 {
 		return
 	}
 	var full []*conn
@@ -189,7 +199,7 @@ func (l *Loop) shed(over int64) {
 	if closed == 0 {
 		return // nobody is behind: the guard refuses newcomers, and tells that
 	}
-	l.shedAgain = l.clock.now + settle
+	l.shedding = append(l.shedding, shedding{freed, l.clock.now + settle})
 	l.o.Log.Warn("memory is near WS_MEMORY_LIMIT: those furthest behind are closed", "closed", closed, "behind", len(full), "bytes_over", over)
 }
 

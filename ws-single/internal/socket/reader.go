@@ -215,8 +215,9 @@ func (r *reader) control() error {
 	return r.conn.allow()
 }
 
-// lastBytes has room for a length of 64 bits, and for a close frame without a payload: its header and mask, 6 bytes.
-type lastBytes [8]byte
+// lastBytes has room for the header of a frame with a length of 64 bits, and for a close frame without a payload: its header
+// and mask, 6 bytes.
+type lastBytes [10]byte
 
 // add moves the last bytes of p in.
 func (h *lastBytes) add(p []byte) {
@@ -229,12 +230,16 @@ func (h *lastBytes) add(p []byte) {
 // a single byte, gorilla says the same, and that breaks RFC 6455, section 5.5.1.
 func (r *reader) closedEmpty() bool {
 	last := r.seen()
-	return last[2] == fin|byte(OpClose) && last[3] == 0x80
+	return last[4] == fin|byte(OpClose) && last[5] == 0x80
 }
 
 // lengthOverflows reports whether the frame length that gorilla has just read has its first bit set, which RFC 6455, section
-// 5.2, forbids. Gorilla calls it a message that is too big, and answers nothing.
-func (r *reader) lengthOverflows() bool { return r.violation == 0 && r.seen()[0]&0x80 != 0 }
+// 5.2, forbids. Gorilla calls it a message that is too big, and answers nothing, as it does where a message's sum overflows:
+// but then it has read the mask too.
+func (r *reader) lengthOverflows() bool {
+	last := r.seen()
+	return r.violation == 0 && last[0]&0x70 == 0 && last[1] == 0xff && last[2]&0x80 != 0
+}
 
 // seen is the last that gorilla took of what was read.
 func (r *reader) seen() lastBytes {

@@ -1,0 +1,6 @@
+//go:build !race
+
+package variant
+
+// Race tells whether this program carries the race detector.
+const Race = false
