@@ -18,6 +18,7 @@ import (
 	"github.com/adred-codev/ws_poc/scripts/internal/measure"
 	"github.com/adred-codev/ws_poc/scripts/internal/result"
 	"github.com/adred-codev/ws_poc/scripts/internal/scenario"
+	"github.com/adred-codev/ws_poc/scripts/internal/treehash"
 	"github.com/adred-codev/ws_poc/scripts/internal/variant"
 )
 
@@ -374,6 +375,25 @@ func TestRunAndReport(t *testing.T) {
 		"--out", dir, "--brokers", os.Getenv("KAFKA_TEST_BROKERS"))
 	if !strings.Contains(stdout, "us/delivery") || !strings.Contains(stdout, "ws-single") || code == exitUsage {
 		t.Fatalf("exit code %d\n%s\n%s", code, stdout, stderr)
+	}
+	// What is kept says of which trees it is; of one with changes, of none.
+	kept, err := filepath.Glob(filepath.Join(dir, "*-broadcast.json"))
+	if err != nil || len(kept) != 1 {
+		t.Fatalf("%v, %v", kept, err)
+	}
+	res, err := result.Read(kept[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	root, err := variant.Root()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, server := range res.Servers {
+		name := scenario.VariantOf(server)
+		if want, err := treehash.Of(t.Context(), root, name); res.Trees[name] != want {
+			t.Errorf("the tree of %s is %q, want %q, %v", name, res.Trees[name], want, err)
+		}
 	}
 	page, table, pictures := filepath.Join(dir, "r.html"), filepath.Join(dir, "r.md"), filepath.Join(dir, "pictures")
 	code, stdout, stderr = bench(t, "report", "--results", dir, "--html", page, "--markdown", table, "--pictures", pictures)

@@ -17,6 +17,7 @@ var (
 	// fromOutside are the parts that start the servers. The long ones among them run with --full only.
 	fromOutside = []string{
 		"e2e", "faults", "conformance", "programs", "scripts", "bench", "demo", "client", "third-party", "load", "matrix", "explore",
+		"races", "images",
 	}
 	// ofTools are the parts that run what is in scripts.
 	ofTools = slices.Concat(fromOutside, []string{"baselines", "lint", "vulnerabilities", "kit-copies", "licences"})
@@ -52,7 +53,7 @@ var rules = []rule{
 	{path: "scripts/scenarios/", parts: []string{"scripts", "bench"}},
 	{path: "scripts/tools/", parts: []string{"scripts", "lint", "vulnerabilities"}},
 
-	{path: "deploy/", parts: []string{"scripts"}},
+	{path: "deploy/", parts: []string{"scripts", "images"}},
 	{path: ".github/", parts: []string{"scripts"}},
 	{path: "Taskfile.yml", parts: []string{"scripts"}},
 

@@ -60,6 +60,19 @@ func TestChosen(t *testing.T) {
 	if want := []string{"publisher", "ws-multi", "ws-single"}; !slices.Equal(names, want) {
 		t.Errorf("got %v, want %v", names, want)
 	}
+	// No other Dockerfile is in the repository.
+	out, err := exec.CommandContext(t.Context(), "git", "-C", root, "ls-files", "-z", "--cached", "--others", "--exclude-standard").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name := range strings.SplitSeq(strings.Trim(string(out), "\x00"), "\x00") {
+		is := func(i *image) bool { return i.dockerfile == filepath.Join(root, name) }
+		if filepath.Base(name) == "Dockerfile" || strings.HasSuffix(name, ".Dockerfile") {
+			if !slices.ContainsFunc(images, is) {
+				t.Errorf("nothing builds %s", name)
+			}
+		}
+	}
 	for _, name := range bases(images) {
 		if !slimBase.MatchString(name) && !goBase.MatchString(name) {
 			t.Errorf("nobody knows how to make %s", name)

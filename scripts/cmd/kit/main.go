@@ -14,6 +14,7 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second signal ends the program at once
 	code := 1
 	if root, err := findRoot(); err != nil {
 		fmt.Fprintln(os.Stderr, "kit:", err)

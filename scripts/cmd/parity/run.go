@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/adred-codev/ws_poc/kit/wire"
@@ -123,6 +125,15 @@ func tell(w io.Writer, r *parity.Report) {
 	}
 	fmt.Fprintf(w, "%d records of %d channels, %d messages to %d clients, %d cuts, %d moves\n",
 		r.Records, len(r.Channels), r.Messages, len(r.Clients), cuts, moves)
+	var without []string
+	for _, t := range r.Topics {
+		if !slices.ContainsFunc(t.Partitions, func(p parity.Partition) bool { return p.Records > 0 }) {
+			without = append(without, t.Topic)
+		}
+	}
+	if len(without) > 0 {
+		fmt.Fprintf(w, "no record of: %s; nothing is said of it\n", strings.Join(without, ", "))
+	}
 	for _, v := range r.Variants {
 		fmt.Fprintf(w, "%s: %d records later than the other variant, by %.1f ms p50, %.1f ms p99, %.1f ms max\n",
 			v.Name, v.Later.Records, v.Later.P50, v.Later.P99, v.Later.Max)

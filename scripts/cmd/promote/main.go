@@ -36,7 +36,7 @@ standby, without evidence and tests. Both are dry runs without --yes, too.
 Examples:
   scripts/promote ws-multi
   scripts/promote --candidate ws-multi --yes
-  scripts/promote ws-multi --parity scripts/.cache/parity/REPORT.json --bench scripts/.cache/bench/RESULT.json --yes
+  scripts/promote ws-multi --parity scripts/.cache/parity/report.json --yes
   scripts/promote --rollback
 
 Exit codes: 0 done, or with a dry run all holds; 1 something does not hold, or failed; 2 wrong usage.

@@ -95,7 +95,7 @@ func TestFullRestart(t *testing.T) {
 // A challenger that is gone for good is given up after ten seconds, and nobody is sent to it.
 func TestFullDeath(t *testing.T) {
 	const clients = 500
-	r := newRig(t, rigOptions{clients: clients, rate: 20, pace: 200, hold: 60 * time.Second, steps: []int{0, 30}})
+	r := newRig(t, rigOptions{clients: clients, rate: 20, pace: 200, hold: 3 * time.Second, last: time.Minute, steps: []int{0, 30}})
 	p := r.start()
 	r.is(p.wait("30 % is reached", at(rollout.Reached, 30)), clients)
 	r.servers[1].Process.Kill()
@@ -114,7 +114,7 @@ func TestFullDeath(t *testing.T) {
 // HAProxy's buffers, and four sockets.
 func TestFullSlowCloses(t *testing.T) {
 	const clients = 40
-	r := newRig(t, rigOptions{clients: clients, rate: 40, size: 30_000, pace: 50, hold: 5 * time.Minute, steps: []int{0, 50},
+	r := newRig(t, rigOptions{clients: clients, rate: 40, size: 30_000, pace: 50, hold: 3 * time.Second, last: 5 * time.Minute, steps: []int{0, 50},
 		settings: [2]stage.Settings{nil, {"WS_STALL_TIMEOUT": "1s", "WS_MAX_BEHIND": "1s"}},
 		crowd:    audience.Options{ReadBuffer: 4096}})
 	p := r.start()

@@ -6,6 +6,7 @@
 //	parts.go     the parts of the run, one a kind of test
 //	run.go       running parts beside each other, and the report
 //	gotest.go    Go tests, counted from go test -json
+//	fuzz.go      fuzz targets, each for a moment
 //	node.go      tests on Node's runner
 //	autobahn.go  the Autobahn cases, by kosoku
 //	python.go    virtual environments

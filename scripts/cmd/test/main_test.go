@@ -4,6 +4,10 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -21,7 +25,7 @@ func names(list []part) (all []string) {
 func TestChoose(t *testing.T) {
 	all := parts([]variant.Variant{{Name: "ws-single"}, {Name: "ws-multi"}})
 	usual, _ := choose(all, nil, false)
-	if long := slices.DeleteFunc(names(all), func(name string) bool { return slices.Contains(names(usual), name) }); !slices.Equal(long, []string{"load", "matrix", "explore", "races"}) {
+	if long := slices.DeleteFunc(names(all), func(name string) bool { return slices.Contains(names(usual), name) }); !slices.Equal(long, []string{"load", "matrix", "explore", "races", "fuzz", "images"}) {
 		t.Errorf("only with --full: %v", long)
 	}
 	if full, _ := choose(all, nil, true); len(full) != len(all) {
@@ -97,5 +101,31 @@ func TestEmptyPart(t *testing.T) {
 	j := runPart(t.Context(), &shared{out: &out}, part{name: "empty", run: func(*job) {}})
 	if j.failed != 1 || !strings.Contains(out.String(), "no test ran") {
 		t.Errorf("got %q", out.String())
+	}
+}
+
+func TestNoDaemons(t *testing.T) {
+	policy := filepath.Join(t.TempDir(), "policy-rc.d")
+	restore, err := noDaemons(policy)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var exit *exec.ExitError
+	if err := exec.Command(policy, "prometheus", "start").Run(); !errors.As(err, &exit) || exit.ExitCode() != 101 {
+		t.Errorf("the policy says %v, want 101", err)
+	}
+	// Somebody's own stays.
+	again, err := noDaemons(policy)
+	if err == nil {
+		err = again()
+	}
+	if _, statErr := os.Stat(policy); err != nil || statErr != nil {
+		t.Errorf("a policy that was there: %v, %v", err, statErr)
+	}
+	if err := restore(); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(policy); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("it is still there: %v", err)
 	}
 }

@@ -45,7 +45,7 @@ func parts(variants []variant.Variant) []part {
 		name: "programs", needs: kafka, about: "random programs of clients and publishers against a model of what each must see",
 		run: func(j *job) { j.withRacing("./internal/program") },
 	}, part{
-		name: "scripts", needs: append([]string{"systemd-analyze"}, kafka...), about: "the packages of the tools",
+		name: "scripts", needs: append([]string{"systemd-analyze", "python", "prometheus", "haproxy"}, kafka...), about: "the packages of the tools",
 		run: func(j *job) { j.runScripts() },
 	}, part{
 		name: "bench", needs: kafka, about: "every scenario of bench in little, each reason to refuse provoked, and capacity",
@@ -94,6 +94,14 @@ func parts(variants []variant.Variant) []part {
 		name: "races", needs: append([]string{"iptables"}, kafka...), full: true, about: "conformance and faults once more, with the race detector",
 		run: func(j *job) {
 			j.withRacing("-timeout=45m", "-p=1", "-parallel=3", "./internal/conformance", "./cmd/conformance", "./internal/fault")
+		},
+	}, part{
+		name: "fuzz", needs: kafka, full: true, about: "every fuzz target of every module for a few thousand inputs",
+		run: func(j *job) { j.fuzz() },
+	}, part{
+		name: "images", needs: append([]string{"buildah", "debootstrap"}, kafka...), full: true, about: "the images of deploy/compose, built and tried",
+		run: func(j *job) {
+			j.goTest(j.scripts, true, []string{"KAFKA_TEST_BROKERS="}, "-tags=full", "-timeout=30m", "-run=^TestImages$", "./cmd/images")
 		},
 	})
 }

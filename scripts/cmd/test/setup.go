@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"regexp"
@@ -37,6 +39,14 @@ var tools = []tool{
 		elsewhere: "iptables with iptables-legacy, for packets that are lost"},
 	{name: "systemd-analyze", check: []string{"systemd-analyze", "--version"}, debian: []string{"systemd"},
 		elsewhere: "systemd's systemd-analyze, which checks the units"},
+	{name: "prometheus", check: []string{"promtool", "--version"}, least: 2, debian: []string{"prometheus"},
+		elsewhere: "Prometheus, 2.42 or later, with its promtool: https://prometheus.io/download"},
+	{name: "haproxy", check: []string{"haproxy", "-v"}, least: 2, debian: []string{"haproxy"},
+		elsewhere: "HAProxy, 2.6 or later: https://www.haproxy.org"},
+	{name: "buildah", check: []string{"buildah", "--version"}, debian: []string{"buildah"},
+		elsewhere: "buildah, which builds images without Docker: https://buildah.io"},
+	{name: "debootstrap", check: []string{"debootstrap", "--version"}, debian: []string{"debootstrap"},
+		elsewhere: "debootstrap, which makes images' bases of Debian's packages"},
 	{name: "chromium", check: []string{"chromium", "--version"}, debian: []string{"chromium"},
 		elsewhere: "Chromium, as a program called chromium: https://www.chromium.org"},
 }
@@ -79,15 +89,8 @@ func setUp(ctx context.Context, chosen []part) error {
 			packages = append(packages, m.debian...)
 		}
 		fmt.Printf("installing %s\n", strings.Join(packages, " "))
-		for _, args := range [][]string{
-			{"update", "-q"},
-			append([]string{"install", "-q", "-y", "--no-install-recommends"}, packages...),
-		} {
-			cmd := exec.CommandContext(ctx, "apt-get", args...)
-			cmd.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive")
-			if out, err := cmd.CombinedOutput(); err != nil {
-				return fmt.Errorf("apt-get %s: %w\n%s", args[0], err, out)
-			}
+		if err := install(ctx, packages); err != nil {
+			return err
 		}
 		if missing = missingTools(ctx, chosen); len(missing) == 0 {
 			return nil
@@ -102,6 +105,46 @@ func setUp(ctx context.Context, chosen []part) error {
 		}
 	}
 	return fmt.Errorf("%s", b.String())
+}
+
+// install has apt-get install packages, whose daemons stay off.
+func install(ctx context.Context, packages []string) (err error) {
+	restore, err := noDaemons(policy)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, restore()) }()
+	for _, args := range [][]string{
+		{"update", "-q"},
+		append([]string{"install", "-q", "-y", "--no-install-recommends"}, packages...),
+	} {
+		cmd := exec.CommandContext(ctx, "apt-get", args...)
+		cmd.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			return fmt.Errorf("apt-get %s: %w\n%s", args[0], err, out)
+		}
+	}
+	return nil
+}
+
+// policy is the program that Debian's packages ask before they start their daemon.
+const policy = "/usr/sbin/policy-rc.d"
+
+// noDaemons has packages that are installed until restore start nothing: Prometheus' would take port 9090 and run for ever. 101
+// is "no" (people.debian.org/~hmh/invokerc.d-policyrc.d-specification.txt). Where there is a policy already it stays.
+func noDaemons(policy string) (restore func() error, err error) {
+	f, err := os.OpenFile(policy, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o755)
+	if errors.Is(err, fs.ErrExist) {
+		return func() error { return nil }, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("keep packages from starting daemons: %w", err)
+	}
+	_, err = f.WriteString("#!/bin/sh\nexit 101\n")
+	if err = errors.Join(err, f.Close()); err != nil {
+		return nil, fmt.Errorf("keep packages from starting daemons: %w", errors.Join(err, os.Remove(policy)))
+	}
+	return func() error { return os.Remove(policy) }, nil
 }
 
 type missingTool struct {

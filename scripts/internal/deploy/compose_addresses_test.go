@@ -134,6 +134,28 @@ func TestComposeAddresses(t *testing.T) {
 	folder := regexp.MustCompile(`path: (\S+)`).FindStringSubmatch(read("grafana", "provisioning", "dashboards", "odin.yml"))
 	mounted("grafana", folder[1])
 	mounted("haproxy", "/usr/local/etc/haproxy/haproxy.cfg")
+
+	// Where people are told that something answers, it does.
+	told := regexp.MustCompile(`localhost:(\d+)`).FindAllStringSubmatch(read("README.md"), -1)
+	if len(told) < 9 {
+		t.Errorf("deploy/README.md names %v only", told)
+	}
+	published := map[string]bool{}
+	for _, s := range p.Services {
+		for _, port := range s.Ports {
+			published[port.Published] = true
+		}
+	}
+	for _, m := range told {
+		if !published[m[1]] {
+			t.Errorf("deploy/README.md names %s, which nothing publishes", m[0])
+		}
+	}
+	for port := range published {
+		if !strings.Contains(read("README.md"), "localhost:"+port) {
+			t.Errorf("deploy/README.md does not say what answers at %s", port)
+		}
+	}
 }
 
 func port(t *testing.T, addr string) string {

@@ -59,10 +59,11 @@ func TestComposeProfiles(t *testing.T) {
 func TestComposeServers(t *testing.T) {
 	root, variants := repository(t)
 	want := map[string]struct {
-		port   string
-		cpus   float32
-		memory types.UnitBytes
-	}{"ws-single": {"3005", 1, 4 << 30}, "ws-multi": {"3006", 4, 8 << 30}}
+		port      string
+		cpus      float32
+		memory    types.UnitBytes
+		overrides string
+	}{"ws-single": {"3005", 1, 4 << 30, "overrides.env"}, "ws-multi": {"3006", 4, 8 << 30, "overrides-multi.env"}}
 	p := compose(t, "ab")
 	for _, v := range variants {
 		s, w := p.Services[v.Name], want[v.Name]
@@ -85,6 +86,14 @@ func TestComposeServers(t *testing.T) {
 		}
 		if files, need := s.Ulimits["nofile"], connections(t, v)+500; files == nil || files.Single < need {
 			t.Errorf("%s has %v open files, %d are needed", v.Name, files, need)
+		}
+		// A later one wins.
+		var files []string
+		for _, f := range s.EnvFiles {
+			files = append(files, filepath.Base(f.Path))
+		}
+		if want := []string{"base.env", w.overrides, ".env.local"}; !slices.Equal(files, want) {
+			t.Errorf("%s reads %v, want %v", v.Name, files, want)
 		}
 		env := environment(s)
 		drain, err := time.ParseDuration(env["WS_DRAIN_TIMEOUT"])
@@ -127,6 +136,7 @@ func published(t *testing.T, s types.ServiceConfig, ip, host, container string) 
 
 // Both servers take the environment that compose gives them, and no other.
 func TestComposeSettings(t *testing.T) {
+	t.Parallel()
 	_, variants := repository(t)
 	p := compose(t, "ab")
 	for _, v := range variants {

@@ -11,7 +11,6 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/adred-codev/ws_poc/scripts/internal/broker"
 	"github.com/adred-codev/ws_poc/scripts/internal/stage"
 )
 
@@ -31,23 +30,17 @@ func TestConfined(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("only root can make a view of the files for a program")
 	}
-	brokers := os.Getenv("KAFKA_TEST_BROKERS")
-	if brokers == "" {
-		b, err := broker.Start(t.Context(), broker.Options{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = b.Stop() })
-		brokers = b.Addr()
-	}
+	t.Parallel()
+	kafka := brokers(t)
 	_, variants := repository(t)
 	for _, v := range variants {
 		t.Run(v.Name, func(t *testing.T) {
+			t.Parallel()
 			binary, err := v.Binary(t.Context())
 			if err != nil {
 				t.Fatal(err)
 			}
-			tp := stage.MakeTopics(t, brokers, 2, "trade")
+			tp := stage.MakeTopics(t, kafka, 2, "trade")
 			s := stage.Start(t, confined(t, binary), tp, stage.Settings{"WS_DRAIN_SPREAD": "1s"})
 			isConfined(t, s.Process.PID)
 

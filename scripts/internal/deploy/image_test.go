@@ -45,14 +45,18 @@ func faultsOf(dockerfile string) (faults []string) {
 }
 
 func TestImages(t *testing.T) {
-	_, variants := repository(t)
+	root, variants := repository(t)
+	files := []string{filepath.Join(root, "deploy", "compose", "publisher.Dockerfile")}
 	for _, v := range variants {
-		text, err := os.ReadFile(filepath.Join(v.Dir, "Dockerfile"))
+		files = append(files, filepath.Join(v.Dir, "Dockerfile"))
+	}
+	for _, path := range files {
+		text, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, fault := range faultsOf(string(text)) {
-			t.Errorf("%s: %s", v.Name, fault)
+			t.Errorf("%s: %s", path, fault)
 		}
 	}
 	for dockerfile, want := range map[string]string{

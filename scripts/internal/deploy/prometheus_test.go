@@ -81,6 +81,7 @@ func promtool(t *testing.T, dir string, args ...string) (output string, err erro
 }
 
 func TestPrometheusConfig(t *testing.T) {
+	t.Parallel()
 	dir := prometheusDir(t)
 	for _, args := range [][]string{{"check", "config", "prometheus.yml"}, {"test", "rules", "tests/recording.yml", "tests/alerts.yml"}} {
 		if out, err := promtool(t, dir, args...); err != nil {
@@ -109,6 +110,7 @@ func TestRulesExist(t *testing.T) {
 
 // Each alert has tests in which it fires and in which it does not, and they find one that never does, or always.
 func TestAlertsAreTested(t *testing.T) {
+	t.Parallel()
 	dir := prometheusDir(t)
 	_, alerts := rules(t, dir)
 	var tests struct {
@@ -140,35 +142,57 @@ func TestAlertsAreTested(t *testing.T) {
 		}
 	}
 	for _, expr := range []string{"vector(0) > 1", "vector(1)"} {
-		copied := t.TempDir()
-		if err := os.CopyFS(copied, os.DirFS(dir)); err != nil {
-			t.Fatal(err)
-		}
-		path := filepath.Join(copied, "rules", "alerts.yml")
-		var f ruleFile
-		readYAML(t, path, &f)
-		for _, g := range f.Groups {
-			for i := range g.Rules {
-				g.Rules[i].Expr = expr
+		t.Run(expr, func(t *testing.T) {
+			t.Parallel()
+			out := changed(t, "alerts.yml", expr)
+			for _, a := range alerts {
+				if !strings.Contains(out, "alertname: "+a.Alert+",") {
+					t.Errorf("no test finds that %s is %s", a.Alert, expr)
+				}
 			}
-		}
-		text, err := yaml.Marshal(f)
-		if err == nil {
-			err = os.WriteFile(path, text, 0o644)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		out, err := promtool(t, copied, "test", "rules", "tests/alerts.yml")
-		if err == nil {
-			t.Fatalf("the tests take alerts that are %s", expr)
-		}
-		for _, a := range alerts {
-			if !strings.Contains(out, "alertname: "+a.Alert+",") {
-				t.Errorf("no test finds that %s is %s", a.Alert, expr)
-			}
+		})
+	}
+}
+
+// Each recorded series has a test that finds when it is another.
+func TestRecordedAreTested(t *testing.T) {
+	t.Parallel()
+	recorded, _ := rules(t, prometheusDir(t))
+	out := changed(t, "recording.yml", "vector(-17)")
+	for _, r := range recorded {
+		if !regexp.MustCompile(`expr: ".*\b` + r.Record + `\b.*", time`).MatchString(out) {
+			t.Errorf("no test finds that %s is another series:\n%s", r.Record, out)
 		}
 	}
+}
+
+// changed is what promtool finds where each rule of a file is another expression.
+func changed(t *testing.T, file, expr string) (output string) {
+	t.Helper()
+	copied := t.TempDir()
+	if err := os.CopyFS(copied, os.DirFS(prometheusDir(t))); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(copied, "rules", file)
+	var f ruleFile
+	readYAML(t, path, &f)
+	for _, g := range f.Groups {
+		for i := range g.Rules {
+			g.Rules[i].Expr = expr
+		}
+	}
+	text, err := yaml.Marshal(f)
+	if err == nil {
+		err = os.WriteFile(path, text, 0o644)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := promtool(t, copied, "test", "rules", "tests/"+file)
+	if err == nil {
+		t.Fatalf("the tests take rules that are %s", expr)
+	}
+	return out
 }
 
 const runbookURL = "https://github.com/adred-codev/ws_poc/blob/main/deploy/prometheus/RUNBOOK.md#"

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os/exec"
 	"path/filepath"
 	"runtime"
@@ -131,6 +132,9 @@ func (r *Rig) start(ctx context.Context) error {
 	if err := r.startInstances(ctx); err != nil {
 		return err
 	}
+	if err := r.keepTrees(ctx); err != nil {
+		return err
+	}
 	if r.wantsLast() {
 		if r.witness, err = watch(ctx, r.brokers, r.lanes); err != nil {
 			return err
@@ -247,6 +251,17 @@ func (r *Rig) describe(ctx context.Context) error {
 	r.res.Commit = git("rev-parse", "HEAD")
 	r.res.Dirty = git("status", "--porcelain") != ""
 	r.res.Trees = trees(ctx, root, r.cfg.Servers)
+	return nil
+}
+
+// keepTrees looks at the trees again, when the servers are built: one that has changed meanwhile is not named.
+func (r *Rig) keepTrees(ctx context.Context) error {
+	root, err := variant.Root()
+	if err != nil {
+		return err
+	}
+	now := trees(ctx, root, r.cfg.Servers)
+	maps.DeleteFunc(r.res.Trees, func(name, tree string) bool { return now[name] != tree })
 	return nil
 }
 

@@ -38,7 +38,7 @@
 //
 //   - $schema is [Schema]; [Read] refuses any other, and a file whose passed does not fit what else it tells;
 //   - passed is true only if no message was missing, double, reordered, changed, unknown or late, no promise of the protocol was
-//     seen broken, all clients came to the end of the log, and each has the log's digest on each of its channels;
+//     seen broken, all clients came to the end of the log, each has the log's digest on each of its channels, and each got something;
 //   - variants[].name and .tree say of what: the tree hash of the variant's folder without VERSION (package treehash). An empty
 //     tree is evidence of nothing;
 //   - seconds, records, messages, load and clients say how much it is worth.

@@ -134,6 +134,22 @@ func dropOneIn(n int64) func(*lied, []byte) [][]byte {
 	}
 }
 
+// dropAt leaves out the messages of some places: the same ones, whichever server they come from.
+func dropAt(some func(place) bool) func(*lied, []byte) [][]byte {
+	return func(c *lied, b []byte) [][]byte {
+		if !isMessage(b) {
+			return [][]byte{b}
+		}
+		said, _ := partsOf(b[wire.SeqLen:])
+		if at, ok := readPlace(said.pos); !ok || !some(at) {
+			return [][]byte{b}
+		}
+		c.liar.lies.Add(1)
+		c.shift--
+		return nil
+	}
+}
+
 func repeat(c *lied, b []byte) [][]byte {
 	c.shift++
 	return [][]byte{b, b}

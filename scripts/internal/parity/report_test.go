@@ -125,6 +125,8 @@ func TestRead(t *testing.T) {
 		"no records":         func(r *Report) { r.Records = 0 },
 		"not at the end":     func(r *Report) { r.Clients[0].Came = false },
 		"nobody moved":       func(r *Report) { r.Clients[2].Moves = 0 },
+		"nothing came":       func(r *Report) { r.Clients[1].Messages = 0 },
+		"no times":           func(r *Report) { r.Variants[0].Later.Records, r.Variants[1].Later.Records = 0, 0 },
 		"a promise broken":   func(r *Report) { r.Wrong = []string{"a hole in seq"} },
 		"not passed and why": func(r *Report) { r.Passed = false },
 	} {

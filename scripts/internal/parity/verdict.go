@@ -153,11 +153,16 @@ func (r *Report) verdict() []string {
 	}
 	if r.Records == 0 {
 		why = append(why, "there was no record to compare")
+	} else if r.Limits.LateMS > 0 && !slices.ContainsFunc(r.Variants, func(v Variant) bool { return v.Later.Records > 0 }) {
+		why = append(why, "of no record it is known how late it came: compare for longer")
 	}
 	moving, moves := 0, 0
 	for _, c := range r.Clients {
 		if !c.Came {
 			why = append(why, fmt.Sprintf("the client %q has not come to the end", c.Name))
+		}
+		if r.Records > 0 && c.Messages == 0 && c.Differences == 0 { // with differences it is they that tell
+			why = append(why, fmt.Sprintf("there was no record that the client %q asks for: compare for longer", c.Name))
 		}
 		if c.Moving {
 			moving++

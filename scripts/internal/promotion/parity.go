@@ -99,7 +99,7 @@ func (p pair) differ(r *parity.Report, want Parity) []string {
 		fault("they are not alike: %s", strings.Join(r.Why, "; "))
 	}
 	if r.Load.Seconds < want.Seconds || r.Records < want.Records || moves(r) < want.Moves {
-		fault("it compared %d records in %s s with %d moves of clients, and that is too little: %d, %s and %d are the least",
+		fault("it compared %d records in %s s with %d moves of clients, and that is too little: %d records, %s s and %d moves are the least",
 			r.Records, digits(r.Load.Seconds), moves(r), want.Records, digits(want.Seconds), want.Moves)
 	}
 	return faults

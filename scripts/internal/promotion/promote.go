@@ -10,6 +10,7 @@ import (
 
 	"github.com/adred-codev/ws_poc/scripts/internal/change"
 	"github.com/adred-codev/ws_poc/scripts/internal/result"
+	"github.com/adred-codev/ws_poc/scripts/internal/scenario"
 	"github.com/adred-codev/ws_poc/scripts/internal/treehash"
 	"github.com/adred-codev/ws_poc/scripts/internal/version"
 )
@@ -122,6 +123,9 @@ func (d *Desk) comparison(c *change.Change, p pair, want Comparison, limits Limi
 		return err
 	}
 	measure := fmt.Sprintf("scripts/bench compare %s %s --scenario %s --at-most %s", p.candidate, p.production, want.Scenario, digits(limits.CPU))
+	if s, err := scenario.Find(want.Scenario); err == nil && s.Connections < want.Connections { // it has fewer by itself
+		measure += fmt.Sprintf(" --connections %d", want.Connections)
+	}
 	if res == nil {
 		where := "in " + benchFolder
 		if len(e.Bench) > 0 {

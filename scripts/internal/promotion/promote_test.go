@@ -64,7 +64,7 @@ func TestRefusals(t *testing.T) {
 			w.save()
 		},
 			"they are not alike: ws-multi: 3 double; 1 of 1 channels have another digest than the log"},
-		"a report of a short time": {func(w *world) { w.report.Load.Seconds = 59; w.save() }, "it compared 24000 records in 59 s with 12 moves of clients, and that is too little: 10000, 60 and 5 are the least"},
+		"a report of a short time": {func(w *world) { w.report.Load.Seconds = 59; w.save() }, "it compared 24000 records in 59 s with 12 moves of clients, and that is too little: 10000 records, 60 s and 5 moves are the least"},
 		"a report of few records":  {func(w *world) { w.report.Records = 9999; w.save() }, "that is too little"},
 		"a report without moves":   {func(w *world) { w.report.Clients[1].Travels.Moves = 4; w.save() }, "with 4 moves of clients, and that is too little"},
 		"a report of others": {func(w *world) { w.report.Variants[0].Name = "ws-other"; w.save() },
@@ -92,6 +92,8 @@ func TestRefusals(t *testing.T) {
 			w.result.Scenario.Connections = 999
 			w.save()
 		}, "it is of broadcast with 999 clients, and wanted is broadcast with 1000 at least"},
+		"fewer clients than are wanted": {func(w *world) { commit(w, "deploy/limits.yml", strings.Replace(limits, "1000}", "12001}", 1)) },
+			"measure again: scripts/bench compare ws-multi ws-single --scenario broadcast --at-most 1.1 --connections 12001"},
 		"it refused": {func(w *world) {
 			w.result.Verdict, w.result.Refusals = result.Refused, []result.Refusal{{Code: result.Foreigners, Text: "others used the core"}}
 			w.save()
@@ -169,6 +171,29 @@ func TestRefusedForItsTests(t *testing.T) {
 	c, err := desk.Promote(t.Context(), "ws-multi", Evidence{})
 	if err != nil || c.List.Met() || c.List.Unmet() != 1 || !strings.Contains(c.List.String(), "NO  sh -c echo 1 failed; exit 1 failed: exit status 1; what it says is above") || out.String() != "1 failed\n" {
 		t.Errorf("%v\n%s\nout: %s", err, c.List.String(), out.String())
+	}
+}
+
+// Where the commit is refused, nothing is left of a promotion: no status, no evidence, and the link is as it was.
+func TestRefusedByAHook(t *testing.T) {
+	w := newWorld(t)
+	w.Write(".git/hooks/pre-commit", "#!/bin/sh\necho no commits on Fridays >&2\nexit 1\n")
+	if err := os.Chmod(filepath.Join(w.Root, ".git/hooks/pre-commit"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	before := w.State()
+	c, err := w.desk(nil).Promote(t.Context(), "ws-multi", Evidence{})
+	if err != nil || !c.List.Met() {
+		t.Fatalf("%v\n%s", err, c.List.String())
+	}
+	if err := c.Make(t.Context()); err == nil || !strings.Contains(err.Error(), "no commits on Fridays; all was taken back") {
+		t.Errorf("it says %v", err)
+	}
+	if to, err := os.Readlink(filepath.Join(w.Root, Link)); err != nil || to != "ws-single" || w.State() != before {
+		t.Errorf("ws points at %s, %v\n%s", to, err, w.State())
+	}
+	if _, err := os.Stat(filepath.Join(w.Root, "scripts", "evidence")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("evidence is left: %v", err)
 	}
 }
 

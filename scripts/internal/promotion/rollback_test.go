@@ -31,8 +31,9 @@ func TestRollbackRefusals(t *testing.T) {
 			w.Write("ws-multi/VERSION", strings.Replace(multi, "candidate", "standby", 1)+"# x\n")
 		},
 			"NO  ws-multi/VERSION is changed and in no commit"},
-		"no branch":   {func(w *world) { standby(w); w.Git("switch", "--quiet", "--detach") }, "NO  no branch is checked out"},
-		"a bisection": {func(w *world) { standby(w); w.Git("bisect", "start") }, "NO  a bisection is not finished"},
+		"no branch":           {func(w *world) { standby(w); w.Git("switch", "--quiet", "--detach") }, "NO  no branch is checked out"},
+		"behind its upstream": {func(w *world) { standby(w); w.Others() }, "NO  main lacks a commit of origin/main: git pull --ff-only"},
+		"a bisection":         {func(w *world) { standby(w); w.Git("bisect", "start") }, "NO  a bisection is not finished"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

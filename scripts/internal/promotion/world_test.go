@@ -91,7 +91,7 @@ func (w *world) forget(folder string) {
 
 func (w *world) tree(variant string) string {
 	w.t.Helper()
-	tree, err := treehash.Of(w.t.Context(), w.Root, variant)
+	tree, err := treehash.At(w.t.Context(), w.Root, "HEAD", variant)
 	if err != nil {
 		w.t.Fatal(err)
 	}

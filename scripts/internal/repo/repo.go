@@ -75,11 +75,20 @@ var unfinished = []struct{ mark, what, end string }{
 
 // Unfinished says what is going on in the work tree and how it is ended; "": nothing.
 func (r Repo) Unfinished(ctx context.Context) (string, error) {
+	args := []string{"rev-parse"}
 	for _, u := range unfinished {
-		path, err := r.git(ctx, "", "rev-parse", "--git-path", u.mark)
-		if err != nil {
-			return "", fmt.Errorf("look for what is unfinished: %w", err)
-		}
+		args = append(args, "--git-path", u.mark)
+	}
+	out, err := r.git(ctx, "", args...)
+	if err != nil {
+		return "", fmt.Errorf("look for what is unfinished: %w", err)
+	}
+	paths := strings.Split(out, "\n")
+	if len(paths) != len(unfinished) { // a line break in the name of a folder
+		return "", fmt.Errorf("look for what is unfinished: git names %d places of %d: %q", len(paths), len(unfinished), out)
+	}
+	for i, u := range unfinished {
+		path := paths[i]
 		if !filepath.IsAbs(path) {
 			path = filepath.Join(r.Root, path)
 		}

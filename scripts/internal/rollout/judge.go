@@ -34,7 +34,8 @@ func (v Verdict) Bad() string {
 }
 
 // judge holds the figures of the watched side to the limits. A figure that is not known is not beyond: there is nothing of
-// it in the window. That Prometheus sees both sides is held too, or nothing would ever be found.
+// it in the window. That Prometheus sees both sides is held too, or nothing would ever be found: their targets, and of the
+// watched side the one figure that each process has from its first scrape.
 func judge(l Limits, f Figures, p *Plan) Verdict {
 	var v Verdict
 	for _, s := range []struct {
@@ -42,10 +43,15 @@ func judge(l Limits, f Figures, p *Plan) Verdict {
 		of *Side
 	}{{known, p.Side(p.Watched())}, {otherKnown, p.Side(p.Watched().Other())}} {
 		if n := int(f[s.at]); n < len(s.of.Instances) {
-			v.Blind = fmt.Sprintf("Prometheus scrapes %d of %d instances of %s: is metrics, {%s}, what selects them, and are they among its targets?",
+			v.Blind = fmt.Sprintf("Prometheus has scraped %d of %d instances of %s: is metrics, {%s}, what selects them, and are its targets up?",
 				n, len(s.of.Instances), s.of.Name, s.of.Metrics)
 			return v
 		}
+	}
+	if _, ok := f[Restarts]; !ok {
+		w := p.Side(p.Watched())
+		v.Blind = fmt.Sprintf("Prometheus has no process_start_time_seconds of %s: does metrics, {%s}, select all of its series?", w.Name, w.Metrics)
+		return v
 	}
 	hold := func(name Figure, limit float64, show func(float64) string) {
 		at := Finding{Name: name, Limit: show(limit)}

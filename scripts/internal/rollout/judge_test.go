@@ -17,6 +17,7 @@ func TestJudge(t *testing.T) {
 	for _, c := range []struct {
 		name       string
 		change     Figures
+		gone       Figure
 		bad, blind string
 	}{
 		{name: "on its limits"},
@@ -30,11 +31,13 @@ func TestJudge(t *testing.T) {
 		{name: "restarts", change: Figures{Restarts: 1}, bad: "restarts 1, the limit is 0"},
 		{name: "two", change: Figures{Restarts: 1, Gaps: 1}, bad: "gaps 100 %, the limit is 0.1 %; restarts 1, the limit is 0"},
 		{name: "nobody came", change: Figures{Rejections: math.NaN(), Gaps: math.NaN()}},
-		{name: "one is not scraped", change: Figures{known: 1, Restarts: 1}, blind: `Prometheus scrapes 1 of 2 instances of b: is metrics, {job="b"}`},
-		{name: "the other is not", change: Figures{otherKnown: 0}, blind: "Prometheus scrapes 0 of 1 instances of a"},
+		{name: "one is not scraped", change: Figures{known: 1, Restarts: 1}, blind: `Prometheus has scraped 1 of 2 instances of b: is metrics, {job="b"}`},
+		{name: "its series are not there", gone: Restarts, blind: `Prometheus has no process_start_time_seconds of b: does metrics, {job="b"}`},
+		{name: "the other is not", change: Figures{otherKnown: 0}, blind: "Prometheus has scraped 0 of 1 instances of a"},
 	} {
 		figures := maps.Clone(fine)
 		maps.Copy(figures, c.change)
+		delete(figures, c.gone)
 		v := judge(l, figures, p)
 		if !strings.HasPrefix(v.Bad(), c.bad) || c.bad == "" && v.Bad() != "" || !strings.HasPrefix(v.Blind, c.blind) || c.blind == "" && v.Blind != "" {
 			t.Errorf("%s: bad %q, blind %q", c.name, v.Bad(), v.Blind)

@@ -82,7 +82,7 @@ func readLimits(path string) (Limits, error) {
 		*f.to = *f.from
 	}
 	if in.Window == nil || *in.Window < time.Second {
-		return Limits{}, errors.New("section rollout: window is needed, a time of at least four scrapes, such as 1m")
+		return Limits{}, errors.New("section rollout: window is needed, a time of at least eight scrapes, such as 1m")
 	}
 	if in.P99IgnoredBelow == nil || *in.P99IgnoredBelow < 0 {
 		return Limits{}, errors.New("section rollout: p99_ignored_below is needed, a time such as 50ms")

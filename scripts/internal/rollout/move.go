@@ -30,15 +30,24 @@ type mover struct {
 	pace      float64 // connections a second
 	instances [2]int
 
-	looks   []lookAt // of the last returnTime
-	pid     int      // of the HAProxy that they are of
-	nearest float64  // that the share came to the target when something was asked for, in connections
-	vain    int      // requests since
-	asked   bool     // a request to shed is under way, until
-	until   time.Time
+	looks   []lookAt  // of the last returnTime
+	pid     int       // of the HAProxy that they are of
+	nearest float64   // that the share came to the target when something was asked for, in connections
+	vain    int       // requests since
+	asked   bool      // a request to shed is under way, until
+	until   time.Time // about when the gauges show the last of it
+	away    away      // those who were sent, until they have arrived
+	missing time.Time // since when too many of them are missing; zero: they are not
 	right   time.Time // since when the share is right; zero: it is not
 	reached bool      // it was right for settleTime, and has not been wrong for as long since
 	wrong   time.Time // since when a share that was reached is wrong
+}
+
+// away is what is known of clients that were sent away.
+type away struct {
+	n      int   // how many; 0: none, or they have arrived
+	to     Which // the side where they are to arrive
+	before Count // the connections when the first of them was
 }
 
 type lookAt struct {
@@ -69,6 +78,16 @@ func (m *mover) aim(target float64) *mover {
 	return n
 }
 
+// resume takes it that a request of a rollout that died is still under way.
+func (m *mover) resume(now time.Time) {
+	m.asked, m.until = true, now.Add(max(batchTime, m.lasts(1))+gaugeLag)
+}
+
+// lasts is how long n connections take at the pace.
+func (m *mover) lasts(n int) time.Duration {
+	return time.Duration(float64(n) / m.pace * float64(time.Second))
+}
+
 // decide looks at the live counts and at HAProxy's, and at whether each side can take clients.
 func (m *mover) decide(now time.Time, s Sight) decision {
 	live, takes := s.Live, s.Takes
@@ -79,14 +98,17 @@ func (m *mover) decide(now time.Time, s Sight) decision {
 	}
 	// Whoever holds a share that was reached lets a handful come and go; whoever moves to an end goes there wholly.
 	ok := within(live, m.target, m.tolerance, !m.reached)
-	gone := m.gone(live.Total())
+	gone := 0
+	if !m.asked {
+		gone = m.gone(live)
+	}
 	d.Drifted = m.keepTime(now, ok && !m.asked && gone == 0)
 	d.Reached = m.reached
 	if m.reached {
-		m.nearest, m.vain, m.before = math.Inf(1), 0, 0
+		m.nearest, m.vain, m.away = math.Inf(1), 0, away{}
 		return d
 	}
-	if gone == 0 || m.asked {
+	if gone == 0 {
 		m.missing = time.Time{}
 	} else if m.missing.IsZero() {
 		m.missing = now
@@ -117,19 +139,32 @@ func (m *mover) decide(now time.Time, s Sight) decision {
 	return d
 }
 
-// gone is how many of those who were sent away are not back, beyond those who may be on their way and those who leave by
-// themselves.
-func (m *mover) gone(total int) int {
-	if n := m.before - total; m.before > 0 && n > max(1, m.before/50, m.last/4) {
+// gone is how many of those who were sent away have come back to neither side: as many as there are fewer in all, when more than a
+// quarter of them is missing on the side where they were to arrive too. It forgets those that have arrived: whoever leaves
+// later leaves by himself.
+func (m *mover) gone(live Count) int {
+	if m.away.n == 0 {
+		return 0
+	}
+	if arrived := live[m.away.to] - m.away.before[m.away.to]; 4*arrived >= 3*m.away.n {
+		m.away = away{}
+		return 0
+	}
+	n := min(m.away.n, m.away.before.Total()-live.Total())
+	if n > max(1, m.away.n/4) { // of a few, one may have left by himself
 		return n
 	}
 	return 0
 }
 
-// shed says that n connections were asked for, of so many.
-func (m *mover) shed(now time.Time, n, total int) {
-	m.before, m.last = total, n
-	m.asked, m.until = true, now.Add(time.Duration(float64(n)/m.pace*float64(time.Second))+gaugeLag)
+// shed says that n connections of a side are sent away; those before that have not arrived yet count on.
+func (m *mover) shed(now time.Time, n int, from Which, live Count) {
+	if m.away.n == 0 || m.away.to == from {
+		m.away = away{to: from.Other(), before: live}
+	}
+	m.away.n += n
+	// None also waits: what could not be asked for is not asked for again at once.
+	m.asked, m.until = true, now.Add(m.lasts(max(n, 1))+gaugeLag)
 }
 
 // keepTime notes since when the share is right or wrong; drifted is told at the moment when a share that was reached has been

@@ -14,6 +14,8 @@ const (
 	patience = 10 * time.Second
 	// firstLook is how long the first look may see too little: Prometheus may not have scraped yet.
 	firstLook = 30 * time.Second
+	// longestLook is how much of the time since the last look counts as watched: a program that was stopped (Ctrl-Z) watched nothing.
+	longestLook = 10 * time.Second
 	// keepHeld is how much of a held time a crash may cost, or a hundredth of it where that is more.
 	keepHeld = 5 * time.Second
 )
@@ -98,7 +100,7 @@ func Run(ctx context.Context, o Options) error {
 // begin looks until all can be seen, and refuses when it cannot: nothing has been touched yet.
 func (r *runner) begin(ctx context.Context) error {
 	var trouble error
-	for until := time.Now().Add(firstLook); ; {
+	for until, told := time.Now().Add(firstLook), false; ; {
 		r.look(ctx)
 		if trouble = r.unseen(ctx); trouble == nil {
 			break
@@ -106,21 +108,26 @@ func (r *runner) begin(ctx context.Context) error {
 		if time.Now().After(until) {
 			return fmt.Errorf("begin: %w", trouble)
 		}
+		if !told { // the user waits, and is to know what for
+			told = true
+			r.tell(Event{Kind: Trouble, Text: fmt.Sprintf("cannot begin yet, and tries for %s: %v", short(firstLook), trouble)})
+		}
 		select {
 		case <-ctx.Done():
 			return errors.Join(ErrStopped, trouble)
 		case <-time.After(lookEvery):
 		}
 	}
+	r.pid = r.sight.PID
+	r.mover = newMover(r.state.Target, r.Plan.Tolerance/100, r.Plan.Pace, r.instance)
+	r.stepAt = time.Now()
 	words := "begins"
 	if r.state.Before < 0 {
 		r.state.Before = r.sight.Live.Share()
 	} else {
 		words = "goes on"
+		r.mover.resume(r.stepAt)
 	}
-	r.pid = r.sight.PID
-	r.mover = newMover(r.state.Target, r.Plan.Tolerance/100, r.Plan.Pace, r.instance)
-	r.stepAt = time.Now()
 	r.saved = r.state.Held
 	if err := r.Store.Write(r.state); err != nil {
 		return err

@@ -96,7 +96,7 @@ func TestProgressive(t *testing.T) {
 					if !c.crashes || !errors.Is(err, ErrStopped) {
 						t.Fatal(err)
 					}
-					time.Sleep(time.Duration(rand.IntN(60)) * time.Second)
+					time.Sleep(time.Duration(rand.IntN(20)) * time.Second)
 				}
 				w.do(func() {
 					if len(held) != 6 || w.live[Incumbent] > 0 && c.churn == 0 || w.refused > 0 {
@@ -344,7 +344,7 @@ func TestRefusals(t *testing.T) {
 		{name: "the challenger is down", make: func(w *world) { w.down[Challenger] = true }, want: "begin: b: it is down"},
 		{name: "no token", make: func(w *world) { w.mayErr = errors.New("set WS_ADMIN_TOKEN") }, want: "begin: set WS_ADMIN_TOKEN"},
 		{name: "no Prometheus", make: func(w *world) { w.noProm = true }, want: "begin: connection refused"},
-		{name: "Prometheus does not scrape it", make: func(w *world) { w.figures[known] = 0 }, want: "Prometheus scrapes 0 of 1 instances of b: is metrics, {x}"},
+		{name: "Prometheus does not scrape it", make: func(w *world) { w.figures[known] = 0 }, want: "Prometheus has scraped 0 of 1 instances of b: is metrics, {x}"},
 		{name: "nothing to resume", again: true, want: "there is nothing to resume: no state file"},
 		{name: "one is under way", state: `{"phase":"holding","step":1}`, want: "stopped in the middle of step 2"},
 		{name: "of another plan", state: `{"phase":"holding","step":1,"plan":"x"}`, again: true, want: "is of another plan"},
@@ -393,36 +393,5 @@ func TestPrevious(t *testing.T) {
 		if step, target := r.previous(); fmt.Sprint(step, target) != c.want {
 			t.Errorf("%v at step %d, before %v: %d %v, want %s", c.shares, c.step, c.before, step, target, c.want)
 		}
-	}
-}
-
-func TestStoreIsOnes(t *testing.T) {
-	path := t.TempDir() + "/state"
-	a, err := OpenStore(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := OpenStore(path); err == nil || !strings.Contains(err.Error(), "another rollout runs with the state file") {
-		t.Errorf("got %v", err)
-	}
-	if err := a.Close(); err != nil {
-		t.Fatal(err)
-	}
-	b, err := OpenStore(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer b.Close()
-	want := State{Plan: "x", Phase: Back, Step: 3, Target: 0.3, Weights: &Weights{3, 4}, Why: "because"}
-	if err := b.Write(&want); err != nil {
-		t.Fatal(err)
-	}
-	got, err := b.Read()
-	if err != nil || got.Phase != Back || got.Step != 3 || *got.Weights != (Weights{3, 4}) || got.Why != "because" {
-		t.Errorf("got %+v, %v", got, err)
-	}
-	entries, err := os.ReadDir(strings.TrimSuffix(path, "/state"))
-	if err != nil || len(entries) != 2 {
-		t.Errorf("left behind: %v, %v", entries, err)
 	}
 }

@@ -33,8 +33,10 @@ type State struct {
 	Held    time.Duration `json:"held_ns"`           // of this step so far
 	Why     string        `json:"why,omitempty"`     // it goes or went back
 	Weights *Weights      `json:"weights,omitempty"` // that it set last
-	Began   time.Time     `json:"began"`
-	Written time.Time     `json:"written"`
+	// OtherP99 is the last known p99 of the side that is not watched, in seconds; 0: none.
+	OtherP99 float64   `json:"other_p99_s,omitempty"`
+	Began    time.Time `json:"began"`
+	Written  time.Time `json:"written"`
 }
 
 // over says that nothing is under way.

@@ -10,7 +10,7 @@ import (
 // moment is what is done after a look. over says that the rollout has ended; err is then its outcome.
 func (r *runner) moment(ctx context.Context) (over bool, err error) {
 	now := time.Now()
-	passed := now.Sub(r.lastLook)
+	passed := min(now.Sub(r.lastLook), longestLook)
 	if r.lastLook.IsZero() {
 		passed = 0
 	}
@@ -34,9 +34,10 @@ func (r *runner) moment(ctx context.Context) (over bool, err error) {
 		r.setWeights(ctx, *r.weights, true) // also while a side cannot be seen, a reload is made up for
 	}
 	if stuck != "" {
-		if r.state.Why == "" {
-			r.state.Why = stuck
+		if r.state.Why != "" { // it was on its way back
+			stuck = r.state.Why + "; " + stuck
 		}
+		r.state.Why = stuck
 		r.setWeights(ctx, WeightsFor(r.state.Target, r.instance), true)
 		return true, r.halted()
 	}
@@ -104,8 +105,8 @@ func (r *runner) move(ctx context.Context, now time.Time) (reached bool, stuck s
 		} else {
 			r.trouble("moving from "+name, "")
 		}
-		// What was asked of some instances goes on, whatever the others said. After a failure it waits as after a success.
-		r.mover.shed(now, max(chosen, 1), r.sight.Live.Total())
+		// What was asked of some instances goes on, whatever the others said.
+		r.mover.shed(now, chosen, d.From, s.Live)
 		if chosen > 0 {
 			r.tell(Event{Kind: Shedding, Asked: chosen, Text: fmt.Sprintf("%s sends %d clients away, %s a second", name, chosen, number(r.Plan.Pace))})
 		}
@@ -176,6 +177,7 @@ func (r *runner) setWeights(ctx context.Context, weights Weights, exact bool) {
 			}
 			if err := r.Site.SetWeight(ctx, i.Server, weights[w]); err != nil {
 				r.trouble("weights", err.Error())
+				r.weights = nil // some may be the new ones: nobody else has changed them
 				return
 			}
 			set[i.Server] = weights[w]
@@ -219,6 +221,12 @@ func (r *runner) lookAtFigures(ctx context.Context, now time.Time, must bool) {
 	if err != nil {
 		r.verdict = Verdict{Blind: err.Error()}
 	} else {
+		// A side without clients delivers nothing: its last p99 is what it does.
+		if p99 := figures[OtherP99]; p99 > 0 {
+			r.state.OtherP99 = p99
+		} else if r.state.OtherP99 > 0 {
+			figures[OtherP99] = r.state.OtherP99
+		}
 		r.figures, r.verdict = figures, judge(r.Limits, figures, r.Plan)
 	}
 	r.trouble("Prometheus", r.verdict.Blind)

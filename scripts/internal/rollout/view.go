@@ -123,6 +123,8 @@ func where(e Event, p *Plan) string {
 		return fmt.Sprintf("%s, held %s of %s", at, short(time.Duration(e.HeldS*float64(time.Second))), p.Steps[e.Step-1].Hold)
 	case Back:
 		return "back to " + percent(e.Target)
+	case Halted, Done:
+		return string(e.Phase) + " at " + percent(e.Target)
 	default:
 		return at + ", " + string(e.Phase)
 	}

@@ -26,13 +26,19 @@ const version = "VERSION"
 // A file in dir that is changed, removed, added or not ignored and unknown to git is refused with ErrDirty; the error names some.
 // VERSION alone may differ, since the hash does not cover it, and so may everything outside dir. Safe for concurrent use.
 func Of(ctx context.Context, root, dir string) (string, error) {
-	// Read before the state is: a commit in between then shows as a tree that differs from the files, or not at all.
 	name, err := At(ctx, root, "HEAD", dir)
 	if err != nil {
 		return "", err
 	}
 	if err := clean(ctx, root, dir); err != nil {
 		return "", err
+	}
+	// The files are as they are committed, and that may be by another commit than the first look's.
+	switch again, err := At(ctx, root, "HEAD", dir); {
+	case err != nil:
+		return "", err
+	case again != name:
+		return "", fmt.Errorf("hash tree of %s: another commit was checked out meanwhile: begin anew", dir)
 	}
 	return name, nil
 }

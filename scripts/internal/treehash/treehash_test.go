@@ -153,6 +153,30 @@ func TestDirty(t *testing.T) {
 	}
 }
 
+// Somebody commits between two looks at the repository: the files are as they are committed then, and not as the first look had them.
+func TestCommittedMeanwhile(t *testing.T) {
+	root := repo(t, "sha1")
+	binary, err := exec.LookPath("git")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	write(t, dir, "git", `#!/bin/sh
+case " $* " in *" status "*)
+	echo "module newer" > ws-multi/go.mod
+	`+binary+` -c user.name=t -c user.email=t@example.com commit --quiet --all --message=meanwhile ;;
+esac
+exec `+binary+` "$@"
+`)
+	if err := os.Chmod(filepath.Join(dir, "git"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", dir+":"+os.Getenv("PATH"))
+	if got, err := Of(t.Context(), root, "ws-multi"); err == nil || !strings.Contains(err.Error(), "another commit was checked out meanwhile") {
+		t.Errorf("%s, %v", got, err)
+	}
+}
+
 func TestNoFolder(t *testing.T) {
 	root := repo(t, "sha1")
 	for _, dir := range []string{"ws-none", "ws", "ws-multi/go.mod"} {

@@ -78,12 +78,21 @@ func TestCIDecides(t *testing.T) {
 	if want := "${{ github.event.pull_request.base.sha || github.event.merge_group.base_sha || github.event.before }}"; s.Env["BASE"] != want {
 		t.Errorf("it compares with %s", s.Env["BASE"])
 	}
+	if want := "${{ github.event_name == 'schedule' && '--full' || '--with=fuzz' }}"; s.Env["FULL"] != want {
+		t.Errorf("of what takes long it runs %s", s.Env["FULL"])
+	}
+	fuzzed := slices.DeleteFunc(slices.Clone(all), func(name string) bool { return name != "fuzz" && !slices.Contains(usual, name) })
+	for _, name := range []string{"lint", "ws-single", "ws-multi", "kit", "e2e", "conformance", "faults", "scripts", "vulnerabilities", "fuzz"} {
+		if !slices.Contains(fuzzed, name) {
+			t.Errorf("a change need not pass %s", name)
+		}
+	}
 	for _, test := range []struct {
 		base, full string
 		parts      []string
 	}{
-		{"", "", usual},
-		{strings.Repeat("0", 40), "", usual}, // the first push of a branch
+		{"", "--with=fuzz", fuzzed},
+		{strings.Repeat("0", 40), "--with=fuzz", fuzzed}, // the first push of a branch
 		{"", "--full", all},
 	} {
 		out, said, err := runStep(t, s, root(t), map[string]string{"BASE": test.base, "FULL": test.full})
@@ -96,6 +105,29 @@ func TestCIDecides(t *testing.T) {
 		}
 		if got := output(t, out, "images"); got != `["ws-single","ws-multi"]` {
 			t.Errorf("since %q: images %s", test.base, got)
+		}
+	}
+}
+
+// What is not compiled across is built and run on a machine of each architecture, before a release and for it.
+func TestArchitectures(t *testing.T) {
+	machines := []string{"ubuntu-24.04", "ubuntu-24.04-arm"}
+	images := load(t, "ci.yml").Jobs["images"]
+	if got := images.Strategy.Matrix["runner"]; !slices.Equal(got.Values, machines) || images.RunsOn != "${{ matrix.runner }}" {
+		t.Errorf("ci.yml builds images on %v, by %s", got.Values, images.RunsOn)
+	}
+	if got := images.Strategy.Matrix["variant"].Text; got != "${{ fromJSON(needs.changed.outputs.images) }}" {
+		t.Errorf("ci.yml builds the images of %s", got)
+	}
+	build := load(t, "release.yml").Jobs["build"]
+	want := []map[string]string{{"arch": "amd64", "runner": machines[0]}, {"arch": "arm64", "runner": machines[1]}}
+	if got := build.Strategy.Matrix["include"].Maps; !slices.EqualFunc(got, want, maps.Equal) || build.RunsOn != "${{ matrix.runner }}" {
+		t.Errorf("release.yml builds the image for %v, by %s", got, build.RunsOn)
+	}
+	tried := script(t, "ci.yml", "images", "run it as it is deployed, with nothing it may do and nothing to write on").Run
+	for _, want := range []string{"--read-only", "--cap-drop ALL", "--security-opt no-new-privileges", "healthcheck"} {
+		if !strings.Contains(tried, want) {
+			t.Errorf("an image is tried without %s:\n%s", want, tried)
 		}
 	}
 }

@@ -198,12 +198,39 @@ func TestIssueForms(t *testing.T) {
 	}
 }
 
+// Commands that contributors are told are there.
+func TestCommands(t *testing.T) {
+	command := regexp.MustCompile(`\bscripts/([a-z0-9]+)\b`)
+	for _, file := range []string{".github/CONTRIBUTING.md", ".github/pull_request_template.md", ".github/SECURITY.md"} {
+		for _, m := range command.FindAllStringSubmatch(readFile(t, file), -1) {
+			if _, err := os.Stat(filepath.Join(root(t), "scripts", m[1])); err != nil {
+				t.Errorf("%s: %v", file, err)
+			}
+		}
+	}
+	for _, want := range []string{"scripts/test $(scripts/changed --names)", "CHANGELOG.md", "scripts/bench", "scripts/kit vendor"} {
+		if !strings.Contains(readFile(t, ".github", "pull_request_template.md"), want) {
+			t.Errorf("whoever changes something is not asked for %s", want)
+		}
+	}
+}
+
 // link is one to a file, as Markdown has it.
 var link = regexp.MustCompile(`\]\(([^)#:]+)(?:#[^)]*)?\)`)
 
 // Links between files lead somewhere.
 func TestLinks(t *testing.T) {
-	for _, file := range []string{".github/CONTRIBUTING.md", ".github/SECURITY.md", "deploy/kubernetes/README.md"} {
+	var pages []string
+	for _, pattern := range []string{".github/*.md", "deploy/*.md", "deploy/*/*.md"} {
+		found, err := filepath.Glob(filepath.Join(root(t), pattern))
+		if err != nil || len(found) == 0 {
+			t.Fatalf("%s: %v, %v", pattern, found, err)
+		}
+		for _, path := range found {
+			pages = append(pages, strings.TrimPrefix(path, root(t)+"/"))
+		}
+	}
+	for _, file := range pages {
 		for _, m := range link.FindAllStringSubmatch(readFile(t, file), -1) {
 			if _, err := os.Stat(filepath.Join(root(t), filepath.Dir(file), m[1])); err != nil {
 				t.Errorf("%s: %v", file, err)

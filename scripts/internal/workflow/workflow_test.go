@@ -42,6 +42,8 @@ type job struct {
 	Uses        string
 	With        map[string]string
 	Container   container
+	RunsOn      string `yaml:"runs-on"`
+	Strategy    struct{ Matrix map[string]axis }
 	Permissions map[string]string
 	Timeout     string `yaml:"timeout-minutes"`
 	Steps       []step
@@ -61,6 +63,24 @@ func (l *list) UnmarshalYAML(node *yaml.Node) error {
 		return nil
 	}
 	return node.Decode((*[]string)(l))
+}
+
+// axis is what a matrix has under a name: a list of words, one of combinations, or an expression that makes a list.
+type axis struct {
+	Text   string
+	Values []string
+	Maps   []map[string]string
+}
+
+func (a *axis) UnmarshalYAML(node *yaml.Node) error {
+	if node.Kind == yaml.ScalarNode {
+		a.Text = node.Value
+		return nil
+	}
+	if len(node.Content) > 0 && node.Content[0].Kind == yaml.MappingNode {
+		return node.Decode(&a.Maps)
+	}
+	return node.Decode(&a.Values)
 }
 
 // container is an image, by itself or with options.

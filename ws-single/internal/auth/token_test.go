@@ -59,21 +59,27 @@ func FuzzBearer(f *testing.F) {
 	f.Add("Bearer a.b.c", "ws.v1, bearer.d.e.f", true)
 	f.Add("Basic x", "bearer.a,ws.v1,bearer.b", false)
 	f.Add("", " ws.v1 ,\tbearer.YQ==", false)
+	f.Add("Basic x", "ws.v1,bearer.a", true)
 	f.Fuzz(func(t *testing.T, auth, proto string, withAuth bool) {
 		r := &http.Request{Header: http.Header{"Sec-Websocket-Protocol": {proto}}}
-		source := proto
 		if withAuth {
 			r.Header["Authorization"] = []string{auth}
-			source = auth
 		}
 		token, via := Bearer(r)
+		source := auth
+		if via {
+			source = proto
+		}
 		if token == "" {
 			if via {
 				t.Fatal("no token, but by subprotocol")
 			}
 			return
 		}
-		if !validToken(token) || !strings.Contains(source, token) || via == withAuth {
+		// Authorization goes first, unless it is of another scheme.
+		scheme, _, _ := strings.Cut(auth, " ")
+		first := withAuth && strings.EqualFold(scheme, "Bearer")
+		if !validToken(token) || !strings.Contains(source, token) || via == first {
 			t.Fatalf("%q (by subprotocol %v) from %q, %q", token, via, auth, proto)
 		}
 	})

@@ -160,11 +160,13 @@ func (a Answer) chart(at draw.Canvas, began time.Time) error {
 		line.Color, line.Width = paint(i, s.Name), 1.3
 		p.Add(line)
 	}
-	if highest := a.Panel.Field.Defaults.Max; highest != nil {
+	switch highest := a.Panel.Field.Defaults.Max; {
+	case highest != nil:
 		p.Y.Max = *highest
-	}
-	if p.Y.Max < 1e-9 {
+	case p.Y.Max < 1e-9:
 		p.Y.Max = 1
+	default:
+		p.Y.Max *= 1.05 // the highest line stands off the edge
 	}
 	p.Y.Tick.Marker = ticks{a.unit()}
 	p.X.Tick.Marker = ticks{"clock"}
