@@ -99,6 +99,9 @@ func (b *bodies) add(body []byte) (chunk, from, to uint32) {
 	return b.base + uint32(last), from, uint32(len(b.chunks[last]))
 }
 
+// last is the chunk that is being filled; base when there is none.
+func (b *bodies) last() uint32 { return b.base + uint32(max(len(b.chunks), 1)) - 1 }
+
 func (b *bodies) get(chunk, from, to uint32) []byte {
 	return b.chunks[chunk-b.base][from:to:to]
 }

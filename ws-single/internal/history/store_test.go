@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 	"weak"
+
+	"github.com/adred-codev/ws_poc/ws-single/internal/channel"
 )
 
 const manyStores = 8
@@ -38,6 +40,25 @@ func TestDroppedEntriesAreCollected(t *testing.T) {
 		survive(t, blocks, manyStores-block+1) // and the spare one
 	}
 	runtime.KeepAlive(&e)
+}
+
+// When nothing is left, the chunk that is being filled stays, and no other.
+func TestEmptyLogKeepsOneChunk(t *testing.T) {
+	l := New(channel.NewTable(), 1, Limits{Window: 10, Bytes: 1 << 30})
+	var chunks []weak.Pointer[byte]
+	for n := range manyStores {
+		l.Append(&Record{Name: []byte("A.trade"), Offset: int64(n), Body: make([]byte, chunkSize)}, 0)
+		chunks = append(chunks, weak.Make(&l.bodies.chunks[len(l.bodies.chunks)-1][0]))
+	}
+	if l.Evict(11, l.Next(), 1000); l.Len() != 0 {
+		t.Fatalf("%d are left after the window", l.Len())
+	}
+	survive(t, chunks, 1)
+	n, _ := l.Append(&Record{Name: []byte("A.trade"), Offset: manyStores, Body: []byte("after")}, 12)
+	if got := string(l.Body(n)); got != "after" {
+		t.Errorf("the record after that reads %q", got)
+	}
+	runtime.KeepAlive(l)
 }
 
 // survive holds how many are left after a collection.
