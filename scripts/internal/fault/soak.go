@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/adred-codev/ws_poc/scripts/internal/audience"
@@ -137,10 +138,32 @@ var calm = stage.Settings{
 	"WS_HISTORY_WINDOW": "10s", "WS_HISTORY_BYTES": "4MiB", "WS_PING_INTERVAL": restPing.String(), "WS_PONG_TIMEOUT": "4s",
 }
 
+// strain has the server read as much at once as its bounds allow, again and again: it is stopped while records come. Then what
+// it keeps for reuse is all there, and as large as it gets; else that grows by and by, as the machine has it wait, and looks
+// like a leak.
+func (t *T) strain(s *stage.Server, tp *stage.Topics, channels []audience.Channel) {
+	if t.Small {
+		return // there, limits have room for that
+	}
+	feed := audience.StartFeed(t, tp, channels, 1000, 5000)
+	for range 5 {
+		for _, signal := range []syscall.Signal{syscall.SIGSTOP, syscall.SIGCONT} {
+			if err := s.Process.Signal(signal); err != nil {
+				t.Fatal(err)
+			}
+			t.Sleep(2 * time.Second)
+		}
+	}
+	if _, err := feed.Stop(); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func rounds(t *T) {
 	tp := stage.MakeTopics(t, t.Brokers, 3, "trade")
 	s := t.Start(tp, calm)
 	channels := crowdChannels("trade", 5)
+	t.strain(s, tp, channels)
 	round := func(i int) error {
 		c, err := check.Dial(stage.Within(t), s.URL(), check.Options{})
 		if err != nil {
@@ -198,6 +221,7 @@ func soak(t *T) {
 	tp := stage.MakeTopics(t, t.Brokers, 3, "trade")
 	s := t.Start(tp, calm)
 	channels := crowdChannels("trade", 20)
+	t.strain(s, tp, channels)
 	crowd := t.Gather(audience.Options{URLs: []string{s.URL()}, Stay: true, Members: t.Count(300), Channels: allOf(channels[:10])})
 	feed := audience.StartFeed(t, tp, channels, 40, 500)
 	churn := func(d time.Duration) {
