@@ -110,19 +110,23 @@ func (s *server) take(a front.Arrival) {
 	s.shards.Take(&shard.Arrival{FD: a.FD, Identity: a.Identity, Place: a.Place, ID: a.ID})
 }
 
-// supervise does once a second what no single part can: it pauses Kafka and sheds
-// connections as the guard says, and logs when the server becomes ready or is not
+// supervise does once a second what no single part can: it pauses Kafka as the guard
+// says, and sheds connections when that has looked again, and logs when the server becomes ready or is not
 // any more, and when a shard holds up the router.
 func (s *server) supervise(ctx context.Context) {
 	told := readiness{since: time.Now()}
-	tick := time.NewTicker(time.Second)
+	tick, pressing := time.NewTicker(time.Second), time.NewTicker(guard.Pressing)
 	defer tick.Stop()
+	defer pressing.Stop()
 	var paused, waits bool
 	var shed relief
 	for {
 		select {
 		case <-ctx.Done():
 			return
+		case <-pressing.C:
+			s.relieve(&shed)
+			continue
 		case <-tick.C:
 		}
 		err := s.notReady()
@@ -143,11 +147,16 @@ func (s *server) supervise(ctx context.Context) {
 			s.consumer.Pause(pause)
 			s.log.Warn("CPU guard switched reading from Kafka", "paused", pause)
 		}
-		if over := shed.due(g.ShedBytes, g.At); over > 0 {
-			if n, freed := s.shards.Shed(over); n > 0 {
-				shed.began(freed, g.At)
-				s.log.Warn("memory is near WS_MEMORY_LIMIT: clients furthest behind are closed", "closed", n, "bytes_over", over)
-			}
+	}
+}
+
+// relieve closes those furthest behind if memory is due.
+func (s *server) relieve(shed *relief) {
+	g := s.guard.Snapshot()
+	if over := shed.due(g.ShedBytes, g.At); over > 0 {
+		if n, freed := s.shards.Shed(over); n > 0 {
+			shed.began(freed, g.At)
+			s.log.Warn("memory is near WS_MEMORY_LIMIT: clients furthest behind are closed", "closed", n, "bytes_over", over)
 		}
 	}
 }

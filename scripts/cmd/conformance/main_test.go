@@ -39,20 +39,23 @@ func TestWrongUsage(t *testing.T) {
 		args []string
 		want string // in the error: what to do
 	}{
-		{[]string{"ws-triple"}, "ws-single or ws-multi"},
+		{[]string{"--server", "ws-triple"}, "ws-single or ws-multi"},
+		{[]string{"ws-single"}, "--server ws-multi"},
+		{[]string{"P3"}, "--only P3"},
 		{[]string{"--only", "P99"}, "P3, P3.4 or P3.4a"},
 		{[]string{"--only", "P2.1c,3.4"}, `"3.4"`},
 		{[]string{"--at-once", "0"}, "1 to 64"},
 		{[]string{"--reprot", "x"}, "reprot"},
 		{[]string{"--admin", "localhost:3905"}, "add --url"},
-		{[]string{"ws-single", "--topics", "a=trade"}, "add --url"},
+		{[]string{"--server", "ws-single", "--topics", "a=trade"}, "add --url"},
 		{[]string{"--url", "http://localhost:3005/ws"}, "ws://host:port/ws"},
 		{[]string{"--url", "ws://localhost/ws"}, "ws://host:port/ws"},
 		{[]string{"--url", "ws://localhost:3005/"}, "ws://host:port/ws"},
 		{[]string{"--url", "ws://localhost:3005/ws"}, "--admin localhost:3905"},
 		{[]string{"--url", "ws://localhost:3005/ws", "--admin", "localhost:3905"}, "--kafka localhost:9092"},
-		{with("ws-single"), "ws-single together with --url"},
+		{with("--server", "ws-single"), "ws-single together with --url"},
 		{with("--race"), "--race"},
+		{[]string{"--only", "P2.1a", "--report", "/dev/null"}, "may be of all sentences"},
 		{with("--topics", "a=trade"), "none for the event liquidity"},
 		{with("--topics", "a=trade,b=trade"), "trade"},
 	} {
@@ -177,6 +180,18 @@ func TestOnRealServers(t *testing.T) {
 		code, stdout, stderr := call(t, t.TempDir(), append(args, "--only", "P2.1c")...)
 		if code != exitBroken || !strings.Contains(stdout, "0 kept, 1 broken") || !strings.Contains(stderr, "ws-single: P2.1c is broken: ") || !strings.Contains(stderr, "    dial ") {
 			t.Errorf("exit %d, said\n%s%s", code, stdout, stderr)
+		}
+	})
+
+	t.Run("and the page cannot be written", func(t *testing.T) {
+		folder := t.TempDir()
+		file := filepath.Join(folder, "file")
+		if err := os.WriteFile(file, nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		code, stdout, stderr := call(t, folder, "--kafka", brokers, "--only", "P2.1a", "--report", "file/page.md")
+		if code != exitBroken || stdout != "" || !strings.Contains(stderr, "make a folder for "+file) || strings.Contains(stderr, "building") {
+			t.Errorf("exit %d, said %q %q", code, stdout, stderr)
 		}
 	})
 

@@ -19,7 +19,7 @@ import (
 const usage = `conformance tries each sentence of the protocol (kit/PROTOCOL.md) on real servers and a real Kafka, from outside.
 
   scripts/conformance                                    # both variants, all sentences, on a Kafka of its own
-  scripts/conformance ws-single --only P3,P7.2           # parts, clauses or cases alone
+  scripts/conformance --server ws-single --only P3,P7.2  # parts, clauses or cases alone
   scripts/conformance --report scripts/evidence/conformance.md
   scripts/conformance --list                             # the cases
 
@@ -60,11 +60,12 @@ func parse(args []string, env func(string) string, help io.Writer) (*options, er
 	wrong := func(format string, a ...any) (*options, error) {
 		return nil, fmt.Errorf("%w: %w", errUsage, fmt.Errorf(format, a...))
 	}
-	var only, address, topics string
+	var only, servers, address, topics string
 	f := flag.NewFlagSet("conformance", flag.ContinueOnError)
 	f.SetOutput(io.Discard)
 	f.Usage = func() {}
 	f.StringVar(&only, "only", "", "these parts, clauses or cases: `P3,P7.2,P4.1a`")
+	f.StringVar(&servers, "server", "", "this one only: `ws-single` or ws-multi")
 	f.StringVar(&o.report, "report", "", "`file` for the page, clause by clause (Markdown)")
 	f.StringVar(&o.json, "json", "", "`file` for all that was found (JSON)")
 	f.BoolVar(&o.race, "race", false, "servers with the race detector")
@@ -74,7 +75,7 @@ func parse(args []string, env func(string) string, help io.Writer) (*options, er
 	f.StringVar(&address, "url", "", "a server that runs already: `ws://host:port/ws`")
 	f.StringVar(&o.admin, "admin", "", "its admin address, `host:port`")
 	f.StringVar(&topics, "topics", wire.DefaultTopics, "its KAFKA_TOPICS, `topic=event,...`")
-	names, err := interleaved(f, args)
+	err := f.Parse(args)
 	if errors.Is(err, flag.ErrHelp) {
 		fmt.Fprint(help, usage)
 		f.SetOutput(help)
@@ -83,6 +84,9 @@ func parse(args []string, env func(string) string, help io.Writer) (*options, er
 	}
 	if err != nil {
 		return wrong("%w", err)
+	}
+	if f.NArg() > 0 {
+		return wrong("%s: it takes flags alone: name a server by --server ws-multi, sentences by --only P3", f.Arg(0))
 	}
 	if o.cases, err = conformance.Choose(conformance.Cases(), splitList(only)...); err != nil {
 		return wrong("--only: %w", err)
@@ -96,8 +100,8 @@ func parse(args []string, env func(string) string, help io.Writer) (*options, er
 		}
 	}
 	if address != "" {
-		if len(names) > 0 {
-			return wrong("%s together with --url: the server says itself what it is", strings.Join(names, " "))
+		if servers != "" {
+			return wrong("--server %s together with --url: the server says itself what it is", servers)
 		}
 		return o.running(address, topics)
 	}
@@ -106,7 +110,7 @@ func parse(args []string, env func(string) string, help io.Writer) (*options, er
 	if given["admin"] || given["topics"] {
 		return wrong("--admin and --topics are for a server that runs already: add --url ws://host:port/ws")
 	}
-	o.variants, err = chooseVariants(names)
+	o.variants, err = chooseVariants(splitList(servers))
 	return o, err
 }
 
@@ -145,20 +149,6 @@ func (o *options) running(address, topics string) (*options, error) {
 	return o, nil
 }
 
-// interleaved takes flags before and after the names.
-func interleaved(f *flag.FlagSet, args []string) (names []string, err error) {
-	for {
-		if err := f.Parse(args); err != nil {
-			return nil, err
-		}
-		if f.NArg() == 0 {
-			return names, nil
-		}
-		names = append(names, f.Arg(0))
-		args = f.Args()[1:]
-	}
-}
-
 // chooseVariants are those named, each once and in the usual order; all when none is.
 func chooseVariants(names []string) ([]variant.Variant, error) {
 	all, err := variant.All()
@@ -170,11 +160,8 @@ func chooseVariants(names []string) ([]variant.Variant, error) {
 		known = append(known, v.Name)
 	}
 	for _, name := range names {
-		if _, err := conformance.Choose(conformance.Cases(), name); err == nil {
-			return nil, fmt.Errorf("%w: %s is no server but of the protocol: write --only %s", errUsage, name, name)
-		}
 		if !slices.Contains(known, name) {
-			return nil, fmt.Errorf("%w: there is no server %q: say %s, or nothing for all", errUsage, name, strings.Join(known, " or "))
+			return nil, fmt.Errorf("%w: --server: there is no %q: say %s, or nothing for all", errUsage, name, strings.Join(known, " or "))
 		}
 	}
 	return slices.DeleteFunc(all, func(v variant.Variant) bool { return !slices.Contains(names, v.Name) }), nil

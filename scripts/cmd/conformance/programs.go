@@ -23,7 +23,7 @@ const programsUsage = `conformance programs runs random programs of clients and 
 model of the protocol. A program that fails is shrunk, told and written down.
 
   scripts/conformance programs --for 2m                       # ws-single and ws-multi, on a Kafka of its own
-  scripts/conformance programs --variants ws-multi,ws-multi   # two servers of one variant
+  scripts/conformance programs --server ws-multi,ws-multi   # two servers of one variant
   scripts/conformance programs --seed 7 --for 1m              # the programs that seed 7 and those after it draw
   scripts/conformance programs --file scripts/internal/program/testdata/passed_over_at_the_end_of_a_replay.json
                                                               # this one, three times at once
@@ -61,7 +61,7 @@ func parsePrograms(args []string, env func(string) string, help io.Writer) (*pro
 	f.DurationVar(&o.long, "for", 5*time.Minute, "begin programs for this `time`; with --file: once, if not said")
 	f.Uint64Var(&o.seed, "seed", 0, "`number` that draws the first program, the next one the second (default: another one each time)")
 	f.StringVar(&o.file, "file", "", "run the program of this `file`, as a failure leaves it, and no random ones")
-	f.StringVar(&variants, "variants", "ws-single,ws-multi", "the two `servers`")
+	f.StringVar(&variants, "server", "ws-single,ws-multi", "the two `servers` that clients move between")
 	f.StringVar(&o.dir, "dir", "", "`folder` for programs that fail (default: the system's for temporary files)")
 	f.StringVar(&o.kafka, "kafka", "", "bootstrap brokers, `host:port,...`: topics are made there, and stay (default: a broker started for the run)")
 	f.BoolVar(&o.race, "race", false, "servers with the race detector")
@@ -76,7 +76,7 @@ func parsePrograms(args []string, env func(string) string, help io.Writer) (*pro
 		return wrong("%w", err)
 	}
 	if f.NArg() > 0 {
-		return wrong("%s: it takes flags alone; name the servers by --variants ws-single,ws-multi", f.Arg(0))
+		return wrong("%s: it takes flags alone; name the servers by --server ws-single,ws-multi", f.Arg(0))
 	}
 	given := map[string]bool{}
 	f.Visit(func(g *flag.Flag) { given[g.Name] = true })
@@ -89,7 +89,7 @@ func parsePrograms(args []string, env func(string) string, help io.Writer) (*pro
 		o.long = 0
 	}
 	if o.servers, err = chooseTwo(variants); err != nil {
-		return wrong("--variants %s: %w", variants, err)
+		return wrong("--server %s: %w", variants, err)
 	}
 	for _, path := range []*string{&o.file, &o.dir} {
 		if *path != "" && !filepath.IsAbs(*path) {
@@ -218,7 +218,7 @@ func (o *programsOptions) start(ctx context.Context, v variant.Variant, topics p
 func (o *programsOptions) again(f *program.Failure) string {
 	base := []string{"programs"}
 	if names := o.servers[0].Name + "," + o.servers[1].Name; names != "ws-single,ws-multi" {
-		base = append(base, "--variants", names)
+		base = append(base, "--server", names)
 	}
 	if o.race {
 		base = append(base, "--race")

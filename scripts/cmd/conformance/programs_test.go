@@ -16,13 +16,13 @@ func TestWrongUsageOfPrograms(t *testing.T) {
 		args []string
 		want string // in the error: what to do
 	}{
-		{[]string{"ws-single"}, "--variants ws-single,ws-multi"},
+		{[]string{"ws-single"}, "--server ws-single,ws-multi"},
 		{[]string{"--for", "0s"}, "more than 0"},
 		{[]string{"--for", "-1m"}, "more than 0"},
 		{[]string{"--for", "5"}, "-for"},
 		{[]string{"--seed", "x"}, "-seed"},
-		{[]string{"--variants", "ws-single"}, "ws-single,ws-multi or ws-multi,ws-multi"},
-		{[]string{"--variants", "ws-single,ws-triple"}, `"ws-triple": say ws-single or ws-multi`},
+		{[]string{"--server", "ws-single"}, "ws-single,ws-multi or ws-multi,ws-multi"},
+		{[]string{"--server", "ws-single,ws-triple"}, `"ws-triple": say ws-single or ws-multi`},
 		{[]string{"--file", "none.json"}, "none.json"},
 		{[]string{"--file", "wrong.json"}, "there is no actor"},
 		{[]string{"--file", "right.json", "--seed", "7"}, "--seed together with --file"},
@@ -48,7 +48,7 @@ func keep(t *testing.T, path string, steps ...program.Step) {
 // The help's examples are command lines that are taken as they stand, from the repository's root.
 func TestHelpOfPrograms(t *testing.T) {
 	code, stdout, stderr := call(t, "/", "programs", "--help")
-	if code != exitKept || stderr != "" || !strings.HasPrefix(stdout, programsUsage) || !strings.Contains(stdout, "-variants") {
+	if code != exitKept || stderr != "" || !strings.HasPrefix(stdout, programsUsage) || !strings.Contains(stdout, "-server") {
 		t.Fatalf("exit %d, said %q %q", code, stdout, stderr)
 	}
 	root, err := variant.Root()
@@ -89,7 +89,7 @@ func TestOptionsOfPrograms(t *testing.T) {
 	if o := parse("--file", "p.json", "--dir", "kept"); o.long != 0 || o.only == nil || o.dir != filepath.Join(folder, "kept") {
 		t.Errorf("%+v", o)
 	}
-	if o := parse("--file", filepath.Join(folder, "p.json"), "--for", "1m", "--variants", "ws-multi,ws-multi"); o.long != time.Minute || o.servers[0].Name != "ws-multi" {
+	if o := parse("--file", filepath.Join(folder, "p.json"), "--for", "1m", "--server", "ws-multi,ws-multi"); o.long != time.Minute || o.servers[0].Name != "ws-multi" {
 		t.Errorf("%+v", o)
 	}
 	if o := parse("--seed", "7"); o.seed != 7 {
@@ -108,7 +108,7 @@ func TestProgramAgain(t *testing.T) {
 		want  string
 	}{
 		{[]string{"--seed", "7"}, true, "run it again:\n    scripts/conformance programs --file '" + file + "'\n"},
-		{[]string{"--variants", "ws-multi,ws-multi", "--race"}, true, "run it again:\n    scripts/conformance programs --variants ws-multi,ws-multi --race --file '" + file + "'\n"},
+		{[]string{"--server", "ws-multi,ws-multi", "--race"}, true, "run it again:\n    scripts/conformance programs --server ws-multi,ws-multi --race --file '" + file + "'\n"},
 		{[]string{"--seed", "7"}, false, "run it again:\n    scripts/conformance programs --file '" + file + "'\n" +
 			"with those that ran beside it:\n    scripts/conformance programs --seed 10 --for 1s\n"}, // 10, 11 and 12 were one round
 	} {
@@ -138,7 +138,7 @@ func TestProgramsOnRealServers(t *testing.T) {
 	})
 
 	t.Run("of a file", func(t *testing.T) {
-		code, stdout, stderr := call(t, root, "programs", "--kafka", brokers, "--variants", "ws-multi,ws-single",
+		code, stdout, stderr := call(t, root, "programs", "--kafka", brokers, "--server", "ws-multi,ws-single",
 			"--file", "scripts/internal/program/testdata/passed_over_at_the_end_of_a_replay.json")
 		if code != exitKept || !strings.HasPrefix(stdout, "3 programs of ") {
 			t.Errorf("exit %d, said\n%s%s", code, stdout, stderr)

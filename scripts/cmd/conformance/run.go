@@ -33,6 +33,9 @@ func runCases(ctx context.Context, args []string, env func(string) string, stdou
 		}
 		return true, nil
 	}
+	if err := o.writable(); err != nil {
+		return false, err
+	}
 	started := time.Now()
 	kafka := ""
 	if o.kafka == "" {
@@ -120,6 +123,37 @@ func (o *options) on(ctx context.Context, site conformance.Site, stderr io.Write
 	return conformance.Ran{Server: site.Name(), Version: site.Version(), Seconds: time.Since(began).Seconds(), Results: results}
 }
 
+// writable says before the run what could not be written after it.
+func (o *options) writable() error {
+	for _, path := range []string{o.report, o.json} {
+		if path == "" {
+			continue
+		}
+		_, err := os.Stat(path)
+		there := err == nil
+		if there && len(o.cases) < len(conformance.Cases()) {
+			return fmt.Errorf("%w: %s is there already, and may be of all sentences: name another file for these, or remove it", errUsage, path)
+		}
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			return fmt.Errorf("make a folder for %s: %w", path, err)
+		}
+		f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE, 0o644)
+		if err != nil {
+			return fmt.Errorf("write: %w", err)
+		}
+		if err := f.Close(); err != nil {
+			return fmt.Errorf("write %s: %w", path, err)
+		}
+		if there {
+			continue
+		}
+		if err := os.Remove(path); err != nil { // a run that is given up leaves no empty page
+			return fmt.Errorf("write %s: %w", path, err)
+		}
+	}
+	return nil
+}
+
 // write writes the files that were asked for.
 func (o *options) write(report *conformance.Report) error {
 	if o.json != "" {
@@ -142,9 +176,6 @@ func (o *options) write(report *conformance.Report) error {
 }
 
 func write(path string, content func(io.Writer) error) error {
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return fmt.Errorf("make a folder for %s: %w", path, err)
-	}
 	f, err := os.Create(path)
 	if err != nil {
 		return fmt.Errorf("write: %w", err)

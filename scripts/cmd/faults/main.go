@@ -51,7 +51,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	o, err := parse(args, stdout)
 	code := 0
 	if err == nil {
-		code, err = o.make(ctx, stdout)
+		code, err = o.make(ctx, stdout, stderr)
 	}
 	switch {
 	case errors.Is(err, flag.ErrHelp):

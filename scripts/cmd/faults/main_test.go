@@ -19,6 +19,8 @@ func TestUsage(t *testing.T) {
 		"broker- --list":     {0, "broker-killed"},
 		"--nope":             {2, "-nope; scripts/faults --help"},
 		"no-such-fault":      {2, "there is no fault no-such-fault; scripts/faults --list"},
+		"broker-kiled":       {2, "did you mean broker-killed or broker-stopped?"},
+		"slow":               {2, "slow-readers or slow-"},
 		"--page x":           {2, "--page needs --record"},
 		"--small --record x": {2, "full size"},
 		"--list --page=x a":  {2, "--page needs --record"},

@@ -18,10 +18,14 @@ import (
 )
 
 // make makes the faults and tells of each as it ends.
-func (o *options) make(ctx context.Context, stdout io.Writer) (code int, err error) {
+func (o *options) make(ctx context.Context, stdout, stderr io.Writer) (code int, err error) {
 	faults, unknown := fault.Choose(fault.Faults(), o.names...)
 	if len(unknown) > 0 {
-		return 0, fmt.Errorf("%w: there is no fault %s; scripts/faults --list shows them", errUsage, strings.Join(unknown, ", "))
+		near := ""
+		if like := fault.Like(fault.Faults(), unknown[0]); len(like) > 0 {
+			near = ", did you mean " + strings.Join(like, " or ") + "?"
+		}
+		return 0, fmt.Errorf("%w: there is no fault %s%s; scripts/faults --list shows them", errUsage, strings.Join(unknown, ", "), near)
 	}
 	if o.list {
 		return 0, list(stdout, faults)
@@ -39,17 +43,22 @@ func (o *options) make(ctx context.Context, stdout io.Writer) (code int, err err
 	if record.Host, err = machine.Describe(); err != nil {
 		return 0, err
 	}
+	record.Kafka = broker.Version
+	if err := o.keep(record); err != nil { // what cannot be written is told before two hours of work, not after
+		return 0, err
+	}
 	commit := commitOf(ctx)
 	b, err := broker.Start(ctx, broker.Options{})
 	if err != nil {
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, b.Stop()) }()
-	for _, f := range faults {
+	for i, f := range faults {
 		for _, to := range targets {
 			if ctx.Err() != nil {
 				return 1, errors.New("interrupted; what was made before is kept")
 			}
+			fmt.Fprintf(stderr, "faults: %s, %d of %d, on %s: %s\n", f.Name, i+1, len(faults), to.Variant, f.Did)
 			r := fault.Run(ctx, f, to, b.Addr(), o.small)
 			tell(stdout, r)
 			switch {

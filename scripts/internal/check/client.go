@@ -105,7 +105,8 @@ func Dial(ctx context.Context, url string, o Options) (*Client, error) {
 		}
 		// gorilla's own handler gives the pong one second and says nothing when it
 		// did not go out; on a busy machine the client would be closed for silence.
-		if err := conn.WriteControl(websocket.PongMessage, []byte(data), time.Now().Add(pongTime)); err != nil {
+		// Whoever has sent a close sends nothing more, and waits for the other's.
+		if err := conn.WriteControl(websocket.PongMessage, []byte(data), time.Now().Add(pongTime)); err != nil && !errors.Is(err, websocket.ErrCloseSent) {
 			return fmt.Errorf("answer a ping: %w", err)
 		}
 		return nil

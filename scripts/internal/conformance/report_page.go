@@ -47,7 +47,7 @@ func (p *page) top() {
 	}
 	tried := 0
 	for _, c := range p.clauses {
-		if len(p.proofs(c)) > 0 {
+		if slices.ContainsFunc(p.proofs(c), p.ran) {
 			tried++
 		}
 	}
@@ -205,6 +205,11 @@ func (p *page) only(which func(Clause) bool) []Clause {
 // proofs are those of the clause's cases that were chosen.
 func (p *page) proofs(c Clause) []string {
 	return slices.DeleteFunc(slices.Clone(c.ProvedBy), func(id string) bool { return p.says(id) == "" })
+}
+
+// ran says that a case could be tried on some server.
+func (p *page) ran(id string) bool {
+	return slices.ContainsFunc(p.Servers, func(s Ran) bool { r, ok := s.Of(id); return ok && r.NotRun == "" })
 }
 
 // says is a case's sentence, "" when it was not chosen.

@@ -104,7 +104,7 @@ var linkFaults = []Fault{{
 		t.Most("all clients are back after the link was", Since(back), comeBack, "s")
 		r := t.Complete(h.crowd, h.feed)
 		t.All("resumes", r.Resumes, h.members)
-		t.Saw("connections ended %v, refused %v", r.Closes, r.Refused)
+		t.Saw("connections ended: %s; refused: %s", tally(r.Closes), tally(r.Refused))
 	},
 }, {
 	Name: "client-link-narrow",
@@ -130,7 +130,7 @@ var linkFaults = []Fault{{
 			slow += int(h.server.Metric(t, "ws_connections_closed_total", "code", strconv.Itoa(int(code))))
 		}
 		t.None("connections ended for another reason than being slow", len(r.Ends)-slow)
-		t.Saw("connections ended %v, refused %v, %d resumed", r.Closes, r.Refused, r.Resumes)
+		t.Saw("connections ended: %s; refused: %s; %d resumed", tally(r.Closes), tally(r.Refused), r.Resumes)
 	},
 }, {
 	Name: "client-link-sliced", Short: true,

@@ -217,7 +217,7 @@ func (h *hall) endure(x hardship) {
 // whole ends it: nothing was lost, and nobody's connection ended.
 func (h *hall) whole() {
 	if r := h.t.Whole(h.crowd, h.feed); len(r.Ends) > 0 {
-		h.t.Saw("connections ended %v, refused %v", r.Closes, r.Refused)
+		h.t.Saw("connections ended: %s; refused: %s", tally(r.Closes), tally(r.Refused))
 	}
 }
 

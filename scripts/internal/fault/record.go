@@ -14,7 +14,8 @@ import (
 // Record is what came of all faults so far, each as it was last made: the matrix takes more than an hour, and one fault
 // may be made again.
 type Record struct {
-	Host    machine.Host `json:"host"` // of the newest result
+	Host    machine.Host `json:"host"`  // of the newest result
+	Kafka   string       `json:"kafka"` // the broker's version, of the newest result
 	Results []Made       `json:"results"`
 }
 
@@ -61,6 +62,16 @@ func (r Record) Write(path string) error {
 		return fmt.Errorf("write results of faults: %w", err)
 	}
 	return nil
+}
+
+// words are what was done and under what load, as said when it was made: the fault may have changed since.
+func (r Record) words(f Fault) (did, under string) {
+	for i := range slices.Backward(r.Results) {
+		if m := &r.Results[i]; m.Fault == f.Name && m.Did != "" {
+			return m.Did, m.Load
+		}
+	}
+	return f.Did, f.Load
 }
 
 // of is the result of a fault for a variant, nil if there is none.

@@ -1,8 +1,10 @@
 package fault
 
 import (
+	"cmp"
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"slices"
 	"strconv"
@@ -35,7 +37,9 @@ func (p *page) head(faults []Fault) {
 	p.line("")
 	p.line("Made by `scripts/faults`, which makes it again: `scripts/faults NAME` does one fault, to both variants; `--help` says more.")
 	p.line("Each fault is real: a real broker, real TCP, the kernel's packet filter, a proxy between. A figure in bold broke its limit.")
-	p.line("Machine: %s, %d cores, %d GiB; clients, broker and servers share it.", p.record.Host.CPU, p.record.Host.CPUs, p.record.Host.MemoryBytes>>30)
+	host := p.record.Host
+	p.line("Machine: %s, %d cores, %d GiB, Linux %s; Kafka %s. Clients, broker and servers share it.",
+		host.CPU, host.CPUs, host.MemoryBytes>>30, host.Kernel, p.record.Kafka)
 	p.line("")
 	p.line("| fault | %s |", strings.Join(p.variants, " | "))
 	p.line("|---|%s", strings.Repeat("---|", len(p.variants)))
@@ -44,7 +48,8 @@ func (p *page) head(faults []Fault) {
 		for i, v := range p.variants {
 			cells[i] = verdict(p.record.of(f.Name, v))
 		}
-		p.line("| [%s](#%s) | %s |", f.Did, f.Name, strings.Join(cells, " | "))
+		did, _ := p.record.words(f)
+		p.line("| [%s](#%s) | %s |", did, f.Name, strings.Join(cells, " | "))
 	}
 	p.line("")
 }
@@ -65,7 +70,8 @@ func verdict(m *Made) string {
 func (p *page) fault(f Fault) {
 	p.line("## %s", f.Name)
 	p.line("")
-	p.line("Done: %s. Load: %s.", f.Did, f.Load)
+	did, under := p.record.words(f)
+	p.line("Done: %s. Load: %s.", did, under)
 	p.line("")
 	var made []*Made
 	var names []string
@@ -113,6 +119,18 @@ func (p *page) fault(f Fault) {
 		p.line("%s, %s, %s s, commit `%s`: %s.", p.variants[i], m.At.Format(time.DateOnly), number(math.Round(m.Seconds)), m.Commit, strings.Join(append(said, verdict(m)), "; "))
 		p.line("")
 	}
+}
+
+// tally is a count by reason in words.
+func tally[K cmp.Ordered](counts map[K]int) string {
+	if len(counts) == 0 {
+		return "none"
+	}
+	var all []string
+	for _, reason := range slices.Sorted(maps.Keys(counts)) {
+		all = append(all, fmt.Sprintf("%d × %v", counts[reason], reason))
+	}
+	return strings.Join(all, ", ")
 }
 
 // figureCell is a variant's figure and its limit.

@@ -19,13 +19,14 @@ func TestPage(t *testing.T) {
 		{Name: "disk-full", Did: "the log's disk is full", Load: "none"},
 	}
 	var r Record
-	r.Host = machine.Host{CPU: "A CPU", CPUs: 2, MemoryBytes: 24 << 30}
+	r.Host, r.Kafka = machine.Host{CPU: "A CPU", CPUs: 2, MemoryBytes: 24 << 30, Kernel: "6.1"}, "4.0"
 	made := func(fault, variant string, passed bool) Made {
 		return Made{Commit: "abc", At: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), Result: Result{Fault: fault, Variant: variant, Passed: passed, Seconds: 12.6}}
 	}
 	one := made("broker-killed", "ws-single", true)
 	one.Figures = []Figure{{What: "flow again", Got: 0.12345, Most: 5, Unit: "s", Held: true}, {What: "clients dropped", Held: true}}
-	one.Saw = []string{"1507 records were published"}
+	one.Did, one.Load = "the broker is killed twice", "100 clients" // as it was then
+	one.Saw = []string{"1507 records were published", "refused: " + tally(map[string]int{"reset": 2, "503": 1})}
 	r.Add(made("broker-killed", "ws-single", false)) // replaced
 	r.Add(one)
 	two := made("broker-killed", "ws-multi", false)

@@ -14,6 +14,8 @@ type Target struct {
 type Result struct {
 	Fault   string   `json:"fault"`
 	Variant string   `json:"variant"`
+	Did     string   `json:"did,omitempty"`  // what was done, in words
+	Load    string   `json:"load,omitempty"` // what the server had to do meanwhile
 	Passed  bool     `json:"passed"`
 	NotRun  string   `json:"not_run,omitempty"`
 	Figures []Figure `json:"figures,omitempty"`
@@ -31,7 +33,7 @@ func Run(ctx context.Context, f Fault, to Target, brokers string, small bool) Re
 	t.End()
 	why, notRun := t.Errors(), t.WhyNotRun()
 	return Result{
-		Fault: f.Name, Variant: to.Variant, Passed: len(why) == 0 && notRun == "", NotRun: notRun, Figures: t.figures,
+		Fault: f.Name, Variant: to.Variant, Did: f.Did, Load: f.Load, Passed: len(why) == 0 && notRun == "", NotRun: notRun, Figures: t.figures,
 		Saw: t.seen, Why: why, Seconds: time.Since(began).Seconds(), Logs: t.Logs(),
 	}
 }

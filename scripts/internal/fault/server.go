@@ -54,8 +54,8 @@ func serverKilled(t *T) {
 	t.Sleep(2 * time.Second)
 	r := t.Complete(crowd, feed)
 	t.All("clients that resumed", r.Resumes, clients)
-	t.Saw("closes %v, refused until the server was back %v; it counts %.0f resumes recovered",
-		r.Closes, r.Refused, again.Metric(t, "ws_resumes_total", "result", "recovered"))
+	t.Saw("connections ended: %s; refused until the server was back: %s; it counts %.0f resumes recovered",
+		tally(r.Closes), tally(r.Refused), again.Metric(t, "ws_resumes_total", "result", "recovered"))
 }
 
 func serverDrained(t *T) {
@@ -108,7 +108,7 @@ func serverDrained(t *T) {
 	// The ends are as the clients saw them: on a busy machine many at once.
 	t.held("peak close rate / mean", float64(peak)/(float64(clients)/spread.Seconds()), 2, "")
 	t.All("clients that resumed elsewhere", r.Resumes, clients)
-	t.Saw("closes a second, from SIGTERM: %s; refused %v", inOrder(perSecond), r.Refused)
+	t.Saw("closes in each second, from SIGTERM: %s; refused: %s", inOrder(perSecond), tally(r.Refused))
 }
 
 // gathered waits until each client of the crowd is subscribed.

@@ -37,7 +37,7 @@ func serverStormed(t *T) {
 	if c, err := f.Connect(within(t, 2*time.Minute), clients, nil); err != nil {
 		t.Fatal(err)
 	} else if len(c.Refused) > 0 {
-		t.Saw("refused when they came first: %v", c.Refused)
+		t.Saw("refused when they came first: %s", tally(c.Refused))
 	}
 	if err := f.Begin(stage.Within(t)); err != nil {
 		t.Fatal(err)
@@ -96,8 +96,8 @@ func serverStormed(t *T) {
 	t.All("connected at the end", got.Connections, clients)
 	t.refusals(s, guarded, refused)
 	t.Most("most memory in the storms / before", float64(peak)/float64(resting), bounded, "")
-	t.Saw("memory %d MiB with all connected, at most %d MiB in the storms, %d MiB after; refused %v",
-		resting>>20, peak>>20, t.rss(s)>>20, refused)
+	t.Saw("memory %d MiB with all connected, at most %d MiB in the storms, %d MiB after; refused: %s",
+		resting>>20, peak>>20, t.rss(s)>>20, tally(refused))
 }
 
 // guarded is how many connections the server's guard has refused with 503 so far. What it refuses with 429 is no 5xx, and who is

@@ -105,7 +105,7 @@ func slowReaders(t *T) {
 		rounds, inMS(without), inMS(with), resting>>20, peak>>20)
 	t.Whole(others, feed)
 	r := t.Complete(readers, feed)
-	t.Saw("the stalled saw closes %v when they woke", r.Closes)
+	t.Saw("when they woke, connections of the stalled had ended: %s", tally(r.Closes))
 }
 
 // until looks at ok every half second until it says so, or a time has come; without one, what is waited for must come.

@@ -40,7 +40,8 @@ func openSocket(ctx context.Context, url string, thin bool, clock func() time.Du
 	}
 	s := &socket{ws: ws, done: make(chan struct{})}
 	ws.SetPingHandler(func(data string) error {
-		if err := ws.WriteControl(websocket.PongMessage, []byte(data), time.Now().Add(patience)); err != nil {
+		// Whoever has sent a close sends nothing more, and waits for the other's.
+		if err := ws.WriteControl(websocket.PongMessage, []byte(data), time.Now().Add(patience)); err != nil && !errors.Is(err, websocket.ErrCloseSent) {
 			return fmt.Errorf("answer a ping: %w", err)
 		}
 		return nil

@@ -8,7 +8,7 @@
 //	accepting goroutine   the listener of [Guard.Listener]: waits for its turn
 //	HTTP handler          [Guard.Admit], then [Slot.SetSubject] and [Guard.AddHandshake]
 //	shard                 [Slot.Release], when the connection closes
-//	sampler               [Guard.Run]: CPU, memory and cgroup, once a second
+//	sampler               [Guard.Run]: CPU, memory and cgroup, once a second; memory near its limit more often
 //	anybody               [Guard.Snapshot], [Guard.Open]
 //
 // Run's is the package's only goroutine; its context ends it. Admit and Release

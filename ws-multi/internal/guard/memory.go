@@ -8,6 +8,7 @@ import (
 
 // Marks of the memory limit, in percent.
 const (
+	memoryNear   = 75 // from here it is looked at more often
 	memoryAccept = 85 // below: nobody is refused any more
 	memoryReject = 90 // from here: refused, and what shedding goes back to
 	memoryShed   = 95 // from here: clients furthest behind have to go
@@ -24,6 +25,9 @@ func judgeMemory(refusing bool, used, limit int64) (refuse bool, shed int64) {
 	}
 	return percent >= memoryReject || refusing && percent >= memoryAccept, shed
 }
+
+// isNear says that a second may take the memory past its limit.
+func isNear(used, limit int64) bool { return limit > 0 && used >= share(limit, memoryNear) }
 
 // share is a percentage of n, without overflow.
 func share(n, percent int64) int64 { return n/100*percent + n%100*percent/100 }

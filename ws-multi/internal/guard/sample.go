@@ -35,17 +35,30 @@ func (s Snapshot) MemoryUsed() int64 { return s.MemoryGo + s.MemoryNative + s.Me
 // Snapshot is the newest sample.
 func (g *Guard) Snapshot() Snapshot { return *g.snapshot.Load() }
 
-// Run samples at once and then every second, until ctx ends. It returns nil.
-// To be run once, on a goroutine of its own.
+// Pressing is how often memory is sampled while it is near its limit: in a second
+// the rests of large messages, kept for some hundred clients that read slowly, are
+// a fifth of a small limit.
+const Pressing = 250 * time.Millisecond
+
+// Run samples at once and then every second, until ctx ends; memory, near its
+// limit, at every Pressing. It returns nil. To be run once, on a goroutine of its
+// own.
 func (g *Guard) Run(ctx context.Context) error {
 	s := newSampler(g)
 	s.sample()
-	every := time.NewTicker(time.Second)
+	every, pressing := time.NewTicker(time.Second), time.NewTicker(Pressing)
 	defer every.Stop()
+	defer pressing.Stop()
 	for {
 		select {
 		case <-every.C:
 			s.sample()
+		case <-pressing.C:
+			if last := g.snapshot.Load(); isNear(last.MemoryUsed(), last.MemoryLimit) && g.now().Sub(last.At) >= Pressing/2 {
+				n := *last
+				n.At = g.now()
+				s.weigh(&n)
+			}
 		case <-ctx.Done():
 			return nil
 		}
@@ -72,14 +85,20 @@ func (s *sampler) sample() {
 		CPURatio:         s.cpu.ratio,
 		CPULoad:          s.cpu.load,
 		ThrottledSeconds: s.host.throttled().Seconds(),
-		MemoryGo:         g.goMemory(),
-		MemoryKernel:     s.host.sockets(g.Open()),
 		MemoryLimit:      g.limits.MemoryBytes,
+		RejectMemory:     last.RejectMemory,
 		RejectCPU:        over(last.RejectCPU, s.cpu.load*100, g.limits.CPURejectPercent),
 		PauseKafka:       over(last.PauseKafka, s.cpu.load*100, g.limits.CPUPausePercent),
 	}
+	s.weigh(&n)
+}
+
+// weigh reads what memory is in use and publishes the snapshot with what it comes to.
+func (s *sampler) weigh(n *Snapshot) {
+	n.MemoryGo = s.guard.goMemory()
+	n.MemoryKernel = s.host.sockets(s.guard.Open())
 	// Go may hold memory that is not resident, because it was never touched.
 	n.MemoryNative = max(0, s.host.resident()-n.MemoryGo)
-	n.RejectMemory, n.ShedBytes = judgeMemory(last.RejectMemory, n.MemoryUsed(), n.MemoryLimit)
-	g.snapshot.Store(&n)
+	n.RejectMemory, n.ShedBytes = judgeMemory(n.RejectMemory, n.MemoryUsed(), n.MemoryLimit)
+	s.guard.snapshot.Store(n)
 }

@@ -91,6 +91,39 @@ func TestRunSamplesEverySecond(t *testing.T) {
 	})
 }
 
+func TestRunLooksAgainNearTheMemoryLimit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := &machine{files: files{}, goMemory: 740, resident: 0}
+		start := time.Now()
+		g := m.run(t, 1, Limits{MemoryBytes: 1000})
+		at := func(after time.Duration, used int64, sampled time.Duration) {
+			t.Helper()
+			time.Sleep(after - time.Since(start))
+			synctest.Wait()
+			if s := g.Snapshot(); s.At.Sub(start) != sampled || s.MemoryUsed() != used {
+				t.Fatalf("after %v: %d bytes, sampled at %v; want %d, %v", after, s.MemoryUsed(), s.At.Sub(start), used, sampled)
+			}
+		}
+		holds := func(n int64, spent time.Duration) {
+			m.mu.Lock()
+			m.goMemory, m.cpu = n, m.cpu+spent
+			m.mu.Unlock()
+		}
+		holds(960, time.Second)
+		at(900*time.Millisecond, 740, 0)
+		at(time.Second, 960, time.Second)
+		ratio := g.Snapshot().CPURatio
+		holds(970, time.Second)
+		at(1250*time.Millisecond, 970, 1250*time.Millisecond)
+		if s := g.Snapshot(); s.CPURatio != ratio || !s.RejectMemory || s.ShedBytes != 70 {
+			t.Fatalf("%+v", s) // the CPU is looked at once a second
+		}
+		holds(100, 0)
+		at(1500*time.Millisecond, 100, 1500*time.Millisecond)
+		at(1900*time.Millisecond, 100, 1500*time.Millisecond)
+	})
+}
+
 func TestCPUStates(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := &machine{files: files{}}

@@ -30,7 +30,8 @@
 //   - Memory is the resident set, of which Go's own part is known and the rest
 //     is native (librdkafka), plus what the kernel holds for sockets. Refused
 //     from 90% of the limit until below 85%; from 95% [Snapshot.ShedBytes] says
-//     how much has to go to be back at 90%.
+//     how much has to go to be back at 90%. From 75% it is looked at four times a
+//     second.
 //   - Throttling is the cgroup's own count, a metric only.
 //
 // # What a refused client reads

@@ -224,17 +224,23 @@ const (
 // Snapshot returns the newest sample. It is never changed after.
 func (g *Guard) Snapshot() Snapshot { return *g.snapshot.Load() }
 
-// Run samples once a second until ctx is done, and returns nil.
+// Run samples once a second until ctx is done, and returns nil. The memory it
+// samples every NearEvery while that is near its limit.
 func (g *Guard) Run(ctx context.Context) error {
-	tick := time.NewTicker(time.Second)
+	tick := time.NewTicker(NearEvery)
 	defer tick.Stop()
 	s := newSampler(g)
-	for {
+	for n := 1; ; n++ {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
+		}
+		switch {
+		case n%int(time.Second/NearEvery) == 0:
 			s.sample()
+		case s.last.near():
+			s.sampleMemory()
 		}
 	}
 }

@@ -34,10 +34,21 @@ type Snapshot struct {
 // MemoryUsed is everything that counts against the limit.
 func (s Snapshot) MemoryUsed() int64 { return s.MemoryGo + s.MemoryNative + s.MemoryKernel }
 
+// NearEvery is how often memory is sampled near its limit. Clients that read
+// slowly take the rest of large messages for each of them: some hundred of these
+// take a fifth of a small limit in a second.
+const NearEvery = 250 * time.Millisecond
+
+// near says that a second may take the memory past its limit.
+func (s Snapshot) near() bool {
+	return s.MemoryLimit > 0 && float64(s.MemoryUsed()) >= nearShare*float64(s.MemoryLimit)
+}
+
 const (
 	smoothing   = 3 * time.Second // time constant of the CPU's moving average
 	cpuGap      = 10              // points between entering and leaving a CPU state
-	rejectShare = 0.90            // of the memory limit, as the following
+	nearShare   = 0.75            // of the memory limit, as the following
+	rejectShare = 0.90
 	acceptShare = 0.85
 	shedShare   = 0.95
 )
@@ -78,6 +89,18 @@ func (s *sampler) sample() {
 	next.RejectCPU = above(s.last.RejectCPU, s.load*100, limits.CPURejectPercent)
 	next.PauseKafka = above(s.last.PauseKafka, s.load*100, limits.CPUPausePercent)
 
+	s.publish(next)
+}
+
+// sampleMemory publishes a new snapshot that has the CPU's figures of the last.
+func (s *sampler) sampleMemory() {
+	next := s.last
+	next.At = s.g.opts.Now()
+	s.publish(next)
+}
+
+// publish publishes a snapshot with what memory is in use now.
+func (s *sampler) publish(next Snapshot) {
 	next.MemoryGo = s.g.opts.GoMemory()
 	next.MemoryNative = max(0, s.proc.resident()-next.MemoryGo)
 	if f := s.g.opts.KernelMemory; f != nil {
@@ -85,7 +108,7 @@ func (s *sampler) sample() {
 	} else {
 		next.MemoryKernel = s.proc.socketMemory(s.g.Open())
 	}
-	next.RejectMemory, next.ShedBytes = judgeMemory(s.last.RejectMemory, next.MemoryUsed(), limits.MemoryBytes)
+	next.RejectMemory, next.ShedBytes = judgeMemory(s.last.RejectMemory, next.MemoryUsed(), next.MemoryLimit)
 
 	s.last = next
 	s.g.snapshot.Store(&next)

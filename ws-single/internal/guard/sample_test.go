@@ -5,6 +5,7 @@ import (
 	"math"
 	"os"
 	"strconv"
+	"sync/atomic"
 	"testing"
 	"testing/fstest"
 	"testing/synctest"
@@ -199,6 +200,50 @@ func TestMemory(t *testing.T) {
 	if got := h.second(s, 0); got.MemoryNative != 0 {
 		t.Fatalf("native %d, want 0", got.MemoryNative)
 	}
+}
+
+// Near its limit the memory is looked at more often, and the CPU is not.
+func TestRunLooksAgainNearTheLimit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHost()
+		o := h.options(Limits{MemoryBytes: 1000}, 1)
+		o.Now = time.Now
+		var used, cpu atomic.Int64
+		o.GoMemory, o.CPUTime = used.Load, func() time.Duration { return time.Duration(cpu.Load()) }
+		used.Store(749)
+		g := newGuard(t, o)
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error)
+		go func() { done <- g.Run(ctx) }()
+		start := time.Now()
+		at := func(after time.Duration, want int64, sampled time.Duration) {
+			t.Helper()
+			time.Sleep(after - time.Since(start))
+			synctest.Wait()
+			if s := g.Snapshot(); s.At.Sub(start) != sampled || s.MemoryUsed() != want {
+				t.Fatalf("after %v: %d bytes, sampled at %v; want %d, %v", after, s.MemoryUsed(), s.At.Sub(start), want, sampled)
+			}
+		}
+		at(time.Second, 749, time.Second)
+		used.Store(950)
+		at(1900*time.Millisecond, 749, time.Second)
+		at(2*time.Second, 950, 2*time.Second)
+		ratio := g.Snapshot().CPURatio
+		used.Store(960)
+		cpu.Store(int64(time.Second))
+		at(2250*time.Millisecond, 960, 2250*time.Millisecond)
+		if s := g.Snapshot(); s.CPURatio != ratio || !s.RejectMemory || s.ShedBytes != 60 {
+			t.Fatalf("%+v", s)
+		}
+		used.Store(100)
+		at(2500*time.Millisecond, 100, 2500*time.Millisecond)
+		at(2900*time.Millisecond, 100, 2500*time.Millisecond)
+		at(3*time.Second, 100, 3*time.Second)
+		cancel()
+		if err := <-done; err != nil {
+			t.Fatal(err)
+		}
+	})
 }
 
 func TestMemoryOff(t *testing.T) {

@@ -189,10 +189,10 @@ func (l *Log) Evict(now int64, keep uint64, maxEntries int) bool {
 	}
 	if i > 0 {
 		l.entries.dropBefore(l.first)
-		if l.first < l.next {
-			if e := l.entries.at(l.first); e.kind != kindGap {
-				l.bodies.dropBefore(e.chunk)
-			}
+		if l.first == l.next {
+			l.bodies.dropBefore(l.bodies.last()) // which the next record goes on filling
+		} else if e := l.entries.at(l.first); e.kind != kindGap {
+			l.bodies.dropBefore(e.chunk)
 		}
 	}
 	return false

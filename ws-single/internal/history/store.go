@@ -1,6 +1,10 @@
 package history
 
-import "github.com/adred-codev/ws_poc/ws-single/internal/channel"
+import (
+	"slices"
+
+	"github.com/adred-codev/ws_poc/ws-single/internal/channel"
+)
 
 const (
 	blockBits = 12
@@ -68,11 +72,10 @@ func (e *entries) dropBefore(n uint64) {
 	k := 0
 	for k < len(e.blocks) && e.base+uint64(k+1)<<blockBits <= n {
 		e.spare = e.blocks[k]
-		e.blocks[k] = nil
 		k++
 	}
 	if k > 0 {
-		e.blocks = append(e.blocks[:0], e.blocks[k:]...)
+		e.blocks = slices.Delete(e.blocks, 0, k)
 		e.base += uint64(k) << blockBits
 	}
 }
@@ -96,6 +99,9 @@ func (b *bodies) add(body []byte) (chunk, from, to uint32) {
 	return b.base + uint32(last), from, uint32(len(b.chunks[last]))
 }
 
+// last is the chunk that is being filled; base when there is none.
+func (b *bodies) last() uint32 { return b.base + uint32(max(len(b.chunks), 1)) - 1 }
+
 func (b *bodies) get(chunk, from, to uint32) []byte {
 	return b.chunks[chunk-b.base][from:to:to]
 }
@@ -104,8 +110,7 @@ func (b *bodies) get(chunk, from, to uint32) []byte {
 // not hold them (sends copy), so nothing else refers to them.
 func (b *bodies) dropBefore(chunk uint32) {
 	if k := int(chunk - b.base); k > 0 && k <= len(b.chunks) {
-		clear(b.chunks[:k])
-		b.chunks = append(b.chunks[:0], b.chunks[k:]...)
+		b.chunks = slices.Delete(b.chunks, 0, k)
 		b.base = chunk
 	}
 }

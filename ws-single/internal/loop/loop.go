@@ -112,6 +112,7 @@ type Loop struct {
 	flushAt   int64 // when a flush interval ends; 0: none runs
 	flushing  bool  // it has ended, and everybody marked is being served
 	published time.Time
+	relieveAt int64      // ms, by clock: when Shed is asked next
 	shedding  []shedding // what was closed for memory's sake, and samples may still show
 
 	out    output

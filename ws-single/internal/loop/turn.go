@@ -81,7 +81,14 @@ func (l *Loop) turn() bool {
 	}
 	l.stats.turned(end.Sub(l.wall))
 	if since := end.Sub(l.published); since >= time.Second {
-		l.everySecond(end, since)
+		l.publish(end, since)
+		l.published = end
+	}
+	if l.o.Shed != nil && l.clock.now >= l.relieveAt {
+		l.relieveAt = l.clock.now + relieveMS
+		if over := l.o.Shed(); over > 0 {
+			l.shed(over)
+		}
 	}
 	if l.sweeps.len() == 0 {
 		l.flushing = false
@@ -142,16 +149,9 @@ func (l *Loop) idle() time.Duration {
 // paceMS is how finely closes are spread.
 const paceMS = 5
 
-// everySecond is what is looked at seldom.
-func (l *Loop) everySecond(now time.Time, since time.Duration) {
-	l.publish(now, since)
-	l.published = now
-	if l.o.Shed != nil {
-		if over := l.o.Shed(); over > 0 {
-			l.shed(over)
-		}
-	}
-}
+// relieveMS is how often a loop that turns asks what memory has to go: near its
+// limit the guard looks that often.
+const relieveMS = 250
 
 // shedding is memory that connections which were closed for it are giving back.
 type shedding struct {
