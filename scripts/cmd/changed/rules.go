@@ -16,8 +16,8 @@ var (
 
 	// fromOutside are the parts that start the servers. The long ones among them run with --full only.
 	fromOutside = []string{
-		"e2e", "faults", "conformance", "programs", "scripts", "bench", "demo", "client", "third-party", "load", "matrix", "explore",
-		"races", "images",
+		"e2e", "faults", "conformance", "programs", "parity", "rollout", "scripts", "bench", "demo", "client", "third-party", "load",
+		"matrix", "explore", "races", "rollout-full", "images",
 	}
 	// ofTools are the parts that run what is in scripts.
 	ofTools = slices.Concat(fromOutside, []string{"baselines", "lint", "vulnerabilities", "kit-copies", "licences"})
@@ -53,7 +53,7 @@ var rules = []rule{
 	{path: "scripts/scenarios/", parts: []string{"scripts", "bench"}},
 	{path: "scripts/tools/", parts: []string{"scripts", "lint", "vulnerabilities"}},
 
-	{path: "deploy/", parts: []string{"scripts", "images"}},
+	{path: "deploy/", parts: []string{"scripts", "rollout", "images"}},
 	{path: ".github/", parts: []string{"scripts"}},
 	{path: "Taskfile.yml", parts: []string{"scripts"}},
 

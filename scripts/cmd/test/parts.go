@@ -45,6 +45,12 @@ func parts(variants []variant.Variant) []part {
 		name: "programs", needs: kafka, about: "random programs of clients and publishers against a model of what each must see",
 		run: func(j *job) { j.withRacing("./internal/program") },
 	}, part{
+		name: "parity", needs: kafka, about: "both variants side by side, and servers that lie, which must be found",
+		run: func(j *job) { j.withServers("./internal/parity", "./cmd/parity") },
+	}, part{
+		name: "rollout", needs: append([]string{"prometheus", "haproxy"}, kafka...), about: "clients moved between both servers behind a real HAProxy, watched by a real Prometheus",
+		run: func(j *job) { j.withServers("./cmd/rollout") },
+	}, part{
 		name: "scripts", needs: append([]string{"systemd-analyze", "python", "prometheus", "haproxy"}, kafka...), about: "the packages of the tools",
 		run: func(j *job) { j.runScripts() },
 	}, part{
@@ -96,6 +102,9 @@ func parts(variants []variant.Variant) []part {
 			j.withRacing("-timeout=45m", "-p=1", "-parallel=3", "./internal/conformance", "./cmd/conformance", "./internal/fault")
 		},
 	}, part{
+		name: "rollout-full", needs: append([]string{"prometheus", "haproxy"}, kafka...), full: true, about: "rollouts with 2,000 clients, a challenger that gets worse, and deaths on the way",
+		run: func(j *job) { j.withShipped("-tags=full", "-timeout=45m", "-run=^TestFull", "./cmd/rollout") },
+	}, part{
 		name: "fuzz", needs: kafka, full: true, about: "every fuzz target of every module for a few thousand inputs",
 		run: func(j *job) { j.fuzz() },
 	}, part{
@@ -128,6 +137,7 @@ func (j *job) withServers(args ...string) {
 // apart are the folders of scripts that are parts of their own.
 var apart = []string{
 	"e2e", "cmd/demo", "cmd/conformance", "internal/measure", "internal/conformance", "internal/fault", "internal/program",
+	"internal/parity", "cmd/parity", "cmd/rollout",
 }
 
 // withRacing is withServers for packages that start brokers of their own: they make so many topics that others on the same
