@@ -86,7 +86,6 @@ func TestCandidate(t *testing.T) {
 		is                    error
 	}{
 		"from experimental":  {"experimental", "ws-multi", "", nil},
-		"from development":   {"development", "ws-multi", "", nil},
 		"already":            {"candidate", "ws-multi", "NO  ws-multi is candidate already: scripts/promote ws-multi promotes it", nil},
 		"on standby":         {"standby", "ws-multi", "NO  ws-multi is standby already", nil},
 		"in production":      {"experimental", "ws-single", "NO  ws-single is in production", nil},

@@ -13,16 +13,16 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// The statuses that tools give. A variant is a candidate while it is measured against the one in production, and on standby
-// when it was there and may be gone back to.
+// The statuses. A variant is experimental until it is a candidate: while it is measured against the one in production. On
+// standby is one that was there and may be gone back to.
 const (
-	Candidate  = "candidate"
-	Production = "production"
-	Standby    = "standby"
+	Experimental = "experimental"
+	Candidate    = "candidate"
+	Production   = "production"
+	Standby      = "standby"
 )
 
-// before are the words for a variant that is not so far yet: each variant has one of its own.
-var before = []string{"experimental", "development"}
+var statuses = []string{Experimental, Candidate, Production, Standby}
 
 // The fields that With changes.
 const (
@@ -72,7 +72,6 @@ func Parse(text []byte) (File, error) {
 }
 
 func (f File) check() error {
-	statuses := append(slices.Clone(before), Candidate, Production, Standby)
 	switch {
 	case f.Version == Number{}:
 		return errors.New("version is missing")

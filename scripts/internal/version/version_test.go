@@ -30,7 +30,7 @@ func TestFilesThatAreNone(t *testing.T) {
 		"v1.2.3>1.2.3":                      `"1.2.3" is not of the form v1.2.3`,
 		"v1.2.3>v1.2":                       `"v1.2" is no version`,
 		"version: v1.2.3\n>":                "version is missing",
-		"candidate>live":                    `status "live" is none of experimental, development, candidate, production, standby`,
+		"candidate>live":                    `status "live" is none of experimental, candidate, production, standby`,
 		"architecture: many\n>":             "architecture",
 		"500>0":                             "max_connections",
 		"500>many":                          "cannot unmarshal",

@@ -26,7 +26,7 @@ type Info struct {
 	Name           string `yaml:"-"              json:"name"`
 	Version        string `yaml:"version"        json:"version"` // with its v: v1.0.0
 	Architecture   string `yaml:"architecture"   json:"architecture"`
-	Status         string `yaml:"status"         json:"status"` // development, candidate, production or standby
+	Status         string `yaml:"status"         json:"status"` // experimental, candidate, production or standby
 	OptimizedFor   string `yaml:"optimized_for"  json:"optimized_for"`
 	MaxConnections int    `yaml:"max_connections" json:"max_connections"` // what it is made for; the default of WS_MAX_CONNECTIONS
 	CPUCores       int    `yaml:"cpu_cores"      json:"cpu_cores"`        // what it is made for, whatever the host has
@@ -40,7 +40,7 @@ func (i Info) Number() string { return strings.TrimPrefix(i.Version, "v") }
 
 var (
 	semver   = regexp.MustCompile(`^v(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-[0-9A-Za-z.-]+)?$`)
-	statuses = []string{"development", "candidate", "production", "standby"}
+	statuses = []string{"experimental", "candidate", "production", "standby"}
 )
 
 // Parse reads a VERSION file, strictly: every field once and no other.
