@@ -131,7 +131,7 @@ func (s *server) supervise(ctx context.Context) {
 		}
 		err := s.notReady()
 		if before, changed := told.become(err == nil, time.Now()); changed && err == nil {
-			s.log.Info("ready", "after", before.Round(time.Second), "history_records", s.router.Snapshot().HistoryRecords)
+			s.log.Info("ready", "after", before.Round(time.Second))
 		} else if changed {
 			s.log.Warn("not ready", "reason", err)
 		}

@@ -59,15 +59,15 @@ func TestReadyLog(t *testing.T) {
 			want string // of the line
 		}{
 			{time.Second, errors.New("gone"), ""},
-			{2 * time.Second, nil, "msg=ready after=3s history_records=7"},
+			{2 * time.Second, nil, "msg=ready after=3s"},
 			{time.Hour, nil, ""},
 			{time.Second, errors.New("gone"), `msg="not ready" reason=gone`},
 			{4 * time.Second, errors.New("gone still"), ""},
-			{5 * time.Second, nil, "msg=ready after=9s history_records=7"},
+			{5 * time.Second, nil, "msg=ready after=9s"},
 		} {
 			time.Sleep(step.wait)
 			out.Reset()
-			l.tell(step.err, 7)
+			l.tell(step.err)
 			if line := out.String(); !strings.Contains(line, step.want) || (line == "") != (step.want == "") {
 				t.Errorf("%v: %q, want %q", step.err, line, step.want)
 			}

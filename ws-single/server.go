@@ -114,7 +114,7 @@ func (s *server) watch(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		standing.tell(s.NotReady(), s.loop.Snapshot().HistoryRecords)
+		standing.tell(s.NotReady())
 		// Reading the history at the start takes all the CPU there is: no reason
 		// to stop it.
 		if want := s.guard.Snapshot().PauseKafka && s.loop.Loaded(); want != paused {
@@ -134,12 +134,12 @@ type readyLog struct {
 
 // tell takes what NotReady says. A server that is ready again tells how long it
 // was not, not how long it runs.
-func (l *readyLog) tell(notReady error, records int) {
+func (l *readyLog) tell(notReady error) {
 	if l.ready == (notReady == nil) {
 		return
 	}
 	if notReady == nil {
-		l.log.Info("ready", "after", time.Since(l.at).Round(time.Second), "history_records", records)
+		l.log.Info("ready", "after", time.Since(l.at).Round(time.Second))
 	} else {
 		l.log.Warn("not ready", "reason", notReady)
 	}

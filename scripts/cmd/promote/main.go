@@ -21,7 +21,8 @@ const help = `usage: scripts/promote VARIANT [options]
        scripts/promote --candidate VARIANT
        scripts/promote --rollback
 
-Turns the link ws, which is what deploy/ builds, to another variant. That takes
+Turns the link ws to another variant. The link says which one is in production: "cd ws && go build" and the release of an image as
+latest go by it. It moves no client and changes nothing that runs; scripts/rollout moves clients. Turning it takes
 
   - a status of candidate or standby in its VERSION, and tests that pass: scripts/test VARIANT kit-copies
   - a report of scripts/parity of exactly these trees, that passed

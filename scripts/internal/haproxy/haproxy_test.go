@@ -245,7 +245,9 @@ func TestReload(t *testing.T) {
 		t.Fatal(err)
 	}
 	before := view(t, p.Runtime)
-	if err := p.Reload(t.Context()); err != nil {
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	if err := p.Reload(ctx); err != nil {
 		t.Fatal(err)
 	}
 	after := view(t, p.Runtime)

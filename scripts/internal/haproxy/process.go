@@ -10,6 +10,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -130,6 +132,15 @@ func (p *Process) Reload(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	for !p.takesReloads() {
+		select {
+		case <-p.done:
+			return errors.New("reload haproxy: it has ended")
+		case <-ctx.Done():
+			return fmt.Errorf("reload haproxy: wait for its master: %w", ctx.Err())
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
 	if err := p.cmd.Process.Signal(syscall.SIGUSR2); err != nil {
 		return fmt.Errorf("reload haproxy: %w", err)
 	}
@@ -137,6 +148,18 @@ func (p *Process) Reload(ctx context.Context) error {
 		return fmt.Errorf("reload haproxy: %w\n%s", err, p.Log())
 	}
 	return nil
+}
+
+// takesReloads says whether the master catches SIGUSR2 by now. Its worker answers a moment before, and until then the signal is
+// ignored, so that it would be lost.
+func (p *Process) takesReloads() bool {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
+	if err != nil {
+		return false
+	}
+	_, rest, _ := strings.Cut(string(status), "\nSigCgt:")
+	mask, err := strconv.ParseUint(strings.TrimSpace(strings.SplitN(rest, "\n", 2)[0]), 16, 64)
+	return err == nil && mask&(1<<(uint(syscall.SIGUSR2)-1)) != 0
 }
 
 // Done is closed when the master has ended.
