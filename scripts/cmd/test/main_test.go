@@ -25,7 +25,7 @@ func names(list []part) (all []string) {
 func TestChoose(t *testing.T) {
 	all := parts([]variant.Variant{{Name: "ws-single"}, {Name: "ws-multi"}})
 	usual, _ := choose(all, nil, false)
-	if long := slices.DeleteFunc(names(all), func(name string) bool { return slices.Contains(names(usual), name) }); !slices.Equal(long, []string{"load", "matrix", "explore", "races", "fuzz", "images"}) {
+	if long := slices.DeleteFunc(names(all), func(name string) bool { return slices.Contains(names(usual), name) }); !slices.Equal(long, []string{"load", "matrix", "explore", "races", "rollout-full", "fuzz", "images"}) {
 		t.Errorf("only with --full: %v", long)
 	}
 	if full, _ := choose(all, nil, true); len(full) != len(all) {
