@@ -111,8 +111,8 @@ func (s *server) take(a front.Arrival) {
 }
 
 // supervise does once a second what no single part can: it pauses Kafka as the guard
-// says, and sheds connections when that has looked again, and logs when the server becomes ready or is not
-// any more, and when a shard holds up the router.
+// says, and logs when the server becomes ready or is not any more, and when a shard
+// holds up the router. Connections it sheds as often as the guard looks at memory.
 func (s *server) supervise(ctx context.Context) {
 	told := readiness{since: time.Now()}
 	tick, pressing := time.NewTicker(time.Second), time.NewTicker(guard.Pressing)
