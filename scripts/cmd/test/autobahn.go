@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/adred-codev/ws_poc/scripts/internal/variant"
+	"github.com/adred-codev/ws_poc/scripts/internal/venv"
 )
 
 // leastCases is how many cases there are to run, less a few: a suite that
@@ -21,7 +22,7 @@ const leastCases = 240
 // program on the variant's own connection code. 9.* measure speed, 12.* and
 // 13.* compression, which the protocol does not have.
 func (j *job) autobahn(v variant.Variant) {
-	bin, err := j.venv(filepath.Join(j.scripts, "cmd", "test", "autobahn.txt"))
+	bin, err := venv.Make(j.ctx, j.cache, filepath.Join(j.scripts, "cmd", "test", "autobahn.txt"))
 	if err != nil {
 		j.fail("kosoku", err.Error())
 		return

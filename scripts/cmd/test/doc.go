@@ -9,7 +9,6 @@
 //	fuzz.go      fuzz targets, each for a moment
 //	node.go      tests on Node's runner
 //	autobahn.go  the Autobahn cases, by kosoku
-//	python.go    virtual environments
 //	security.go  known vulnerabilities, by govulncheck, and licences
 //	shared.go    what parts share: one Kafka broker, the servers' binaries
 //

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/adred-codev/ws_poc/scripts/internal/variant"
+	"github.com/adred-codev/ws_poc/scripts/internal/venv"
 )
 
 // part is one kind of test.
@@ -205,7 +206,7 @@ func (j *job) runThirdParty() {
 		j.fail("npm", err.Error())
 		return
 	}
-	bin, err := j.venv(filepath.Join(dir, "python", "requirements.txt"))
+	bin, err := venv.Make(j.ctx, j.cache, filepath.Join(dir, "python", "requirements.txt"))
 	if err != nil {
 		j.fail("python", err.Error())
 		return

@@ -2,7 +2,7 @@ package kubernetes
 
 import (
 	"bytes"
-	"crypto/sha256"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,56 +12,25 @@ import (
 	"regexp"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"go.yaml.in/yaml/v3"
 
-	"github.com/adred-codev/ws_poc/scripts/internal/variant"
+	"github.com/adred-codev/ws_poc/scripts/internal/venv"
 )
 
 // clusters are the oldest and the newest Kubernetes that is checked for; deploy/kubernetes/README.md names them.
 var clusters = []string{"1.32", "1.37"}
 
-// validator is the path of kubernetes-validate, which brings the schemas of Kubernetes' own kinds with it. Its virtual
-// environment is kept by what is in requirements.txt.
+// validator is the path of kubernetes-validate, which brings the schemas of Kubernetes' own kinds with it.
 var validator = sync.OnceValues(func() (string, error) {
-	content, err := os.ReadFile("requirements.txt")
+	dir, err := venv.Dir()
 	if err != nil {
 		return "", err
 	}
-	root, err := variant.Root()
-	if err != nil {
-		return "", err
-	}
-	cache := filepath.Join(root, "scripts", ".cache")
-	if err := os.MkdirAll(cache, 0o755); err != nil {
-		return "", err
-	}
-	dir := filepath.Join(cache, fmt.Sprintf("venv-%x", sha256.Sum256(content))[:17])
-	program, done := filepath.Join(dir, "bin", "kubernetes-validate"), filepath.Join(dir, "complete")
-	// Two runs that begin together do not make it both.
-	lock, err := os.OpenFile(dir+".lock", os.O_CREATE|os.O_RDWR, 0o644)
-	if err != nil {
-		return "", err
-	}
-	defer lock.Close()
-	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
-		return "", err
-	}
-	if _, err := os.Stat(done); err == nil {
-		return program, nil
-	}
-	for _, step := range [][]string{
-		{"python3", "-m", "venv", "--clear", dir},
-		{filepath.Join(dir, "bin", "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", "requirements.txt"},
-	} {
-		if out, err := exec.Command(step[0], step[1:]...).CombinedOutput(); err != nil {
-			return "", fmt.Errorf("%s: %w\n%s", strings.Join(step, " "), err, out)
-		}
-	}
-	return program, os.WriteFile(done, nil, 0o644)
+	bin, err := venv.Make(context.Background(), dir, "requirements.txt")
+	return filepath.Join(bin, "kubernetes-validate"), err
 })
 
 // passed is what kubernetes-validate says of each object that is as its schema wants it.
@@ -73,7 +42,7 @@ func validate(t *testing.T, version string, objects []object) error {
 	t.Helper()
 	program, err := validator()
 	if err != nil {
-		t.Fatalf("make virtual environment: %v", err)
+		t.Fatal(err)
 	}
 	var text strings.Builder
 	for _, o := range objects {
