@@ -17,6 +17,9 @@ type timer struct {
 const (
 	tickMS     = 100
 	wheelTicks = 1024
+
+	// spareMost is how many timers an array may have room for and be kept, however few were in it.
+	spareMost = 32
 )
 
 // add has the wheel look at ref at a time of the loop's clock, at the latest.
@@ -41,7 +44,9 @@ func (w *wheel) turn(now int64, look func(timer)) {
 		for _, t := range due {
 			look(t)
 		}
-		if due != nil {
+		// An array that was made for a storm of clients is let go: kept, it would go round, and in time every tick would
+		// have one as large.
+		if room := cap(due); room > 0 && room <= max(4*len(due), spareMost) {
 			w.spare = append(w.spare, due[:0])
 		}
 	}
