@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"time"
 
 	"go.yaml.in/yaml/v3"
 
@@ -25,6 +26,8 @@ type Parity struct {
 	Seconds float64 `yaml:"seconds"` // in which records were published and clients moved
 	Records int64   `yaml:"records"`
 	Moves   int     `yaml:"moves"` // of clients, from one variant to the other
+	// Late is the most that a record may have been later from one than from the other without counting as a difference.
+	Late time.Duration `yaml:"late"`
 }
 
 // Comparison is a load under which both must have been measured side by side.
@@ -62,8 +65,8 @@ func (l Limits) check() error {
 	if l.Reach <= 0 || l.Reach > 1 {
 		return errors.New("promotion: reach must be a share above 0, and 1 at most")
 	}
-	if l.Parity.Seconds <= 0 || l.Parity.Records < 1 || l.Parity.Moves < 1 {
-		return errors.New("promotion: parity must ask for seconds, records and moves")
+	if l.Parity.Seconds <= 0 || l.Parity.Records < 1 || l.Parity.Moves < 1 || l.Parity.Late <= 0 {
+		return errors.New("promotion: parity must ask for seconds, records and moves, and say what is late")
 	}
 	if len(l.Comparisons) == 0 {
 		return errors.New("promotion: comparisons has none: without one nothing is known of the costs")

@@ -25,6 +25,7 @@ func TestLimitsThatAreNone(t *testing.T) {
 		"cpu: 1.1>cpus: 1.1":      "field cpus not found",
 		"promotion>promotions":    "field promotions not found",
 		"moves: 5>moves: 0":       "parity must ask for",
+		", late: 10s>":            "and say what is late",
 		"seconds: 60, >":          "parity must ask for",
 		"    - {scenario: broadcast, connections: 1000}\n>": "comparisons has none",
 		"broadcast>nothing-like-it":                         "nothing-like-it",

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/adred-codev/ws_poc/scripts/internal/change"
 	"github.com/adred-codev/ws_poc/scripts/internal/parity"
@@ -97,6 +98,13 @@ func (p pair) differ(r *parity.Report, want Parity) []string {
 	}
 	if !r.Passed {
 		fault("they are not alike: %s", strings.Join(r.Why, "; "))
+	}
+	late := time.Duration(r.Limits.LateMS * float64(time.Millisecond))
+	switch {
+	case late == 0:
+		fault("nothing was late in it (--late 0), and more than %v is to be", want.Late)
+	case late > want.Late:
+		fault("it took for late what came more than %v later, and more than %v is to be", late, want.Late)
 	}
 	if r.Load.Seconds < want.Seconds || r.Records < want.Records || moves(r) < want.Moves {
 		fault("it compared %d records in %s s with %d moves of clients, and that is too little: %d records, %s s and %d moves are the least",

@@ -67,6 +67,10 @@ func TestRefusals(t *testing.T) {
 		"a report of a short time": {func(w *world) { w.report.Load.Seconds = 59; w.save() }, "it compared 24000 records in 59 s with 12 moves of clients, and that is too little: 10000 records, 60 s and 5 moves are the least"},
 		"a report of few records":  {func(w *world) { w.report.Records = 9999; w.save() }, "that is too little"},
 		"a report without moves":   {func(w *world) { w.report.Clients[1].Travels.Moves = 4; w.save() }, "with 4 moves of clients, and that is too little"},
+		"a report in which nothing is late": {func(w *world) { w.report.Limits.LateMS = 0; w.save() },
+			"nothing was late in it (--late 0), and more than 10s is to be"},
+		"a report in which much is late": {func(w *world) { w.report.Limits.LateMS = 10_001; w.save() },
+			"it took for late what came more than 10.001s later, and more than 10s is to be"},
 		"a report of others": {func(w *world) { w.report.Variants[0].Name = "ws-other"; w.save() },
 			"NO  parity: there is no report of ws-multi and ws-single"},
 

@@ -31,7 +31,7 @@ const (
 	single = "architecture: single-core\nversion: v1.0.0\nstatus: production\noptimized_for: tests\nmax_connections: 12000\ncpu_cores: 1\n"
 	multi  = "architecture: multi-core\nversion: v0.1.0\nstatus: candidate\noptimized_for: tests\nmax_connections: 50000\ncpu_cores: 4\n"
 	limits = `promotion:
-  parity: {seconds: 60, records: 10000, moves: 5}
+  parity: {seconds: 60, records: 10000, moves: 5, late: 10s}
   comparisons:
     - {scenario: broadcast, connections: 1000}
   p99: 1.15
@@ -109,11 +109,11 @@ func (w *world) desk(output io.Writer) *Desk {
 func (w *world) alike() parity.Report {
 	w.t.Helper()
 	variant := func(name string) parity.Variant {
-		return parity.Variant{Name: name, Tree: w.tree(name), Digest: "d", Counts: map[parity.Kind]int64{}}
+		return parity.Variant{Name: name, Tree: w.tree(name), Digest: "d", Counts: map[parity.Kind]int64{}, Later: parity.Later{Records: 12000, P50: 1, P99: 9, Max: 30}}
 	}
 	return parity.Report{
 		Schema: parity.Schema, Started: time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC), Seconds: 125, Digest: "d", Records: 24000, Messages: 96000,
-		Variants: []parity.Variant{variant("ws-single"), variant("ws-multi")}, Load: parity.Load{Rate: 200, Seconds: 120},
+		Variants: []parity.Variant{variant("ws-single"), variant("ws-multi")}, Load: parity.Load{Rate: 200, Seconds: 120}, Limits: parity.Limits{LateMS: 10_000, SettleS: 30},
 		Channels: []parity.Channel{{Channel: "S1.trade", Records: 24000, Log: "d", Digests: map[string]string{"ws-single": "d", "ws-multi": "d"}, Alike: true}},
 		Clients: []parity.Client{
 			{Name: "steady", Patterns: 1, Messages: 24000, Alike: true, Came: true, Travels: parity.Travels{Connections: 1}},
