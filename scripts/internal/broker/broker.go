@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"syscall"
 	"time"
+
+	"github.com/adred-codev/ws_poc/scripts/internal/lock"
 )
 
 // startTimeout bounds one start: the broker answers after about three seconds
@@ -102,7 +104,7 @@ func start(ctx context.Context, opts Options, attached bool) (*Broker, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("make broker directory: %w", err)
 	}
-	unlock, err := lock(filepath.Join(dir, "lock"))
+	unlock, err := lock.Wait(filepath.Join(dir, "lock"))
 	if err != nil {
 		return nil, err
 	}

@@ -9,7 +9,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
+
+	"github.com/adred-codev/ws_poc/scripts/internal/lock"
 )
 
 // Version is the Kafka release that pom.xml names; the cache directory is
@@ -42,7 +43,7 @@ func Jars(ctx context.Context) (string, error) {
 	if err := os.MkdirAll(cache, 0o755); err != nil {
 		return "", fmt.Errorf("make cache directory: %w", err)
 	}
-	unlock, err := lock(libs + ".lock")
+	unlock, err := lock.Wait(libs + ".lock")
 	if err != nil {
 		return "", err
 	}
@@ -86,24 +87,4 @@ func CacheDir() (string, error) {
 func isDir(path string) bool {
 	info, err := os.Stat(path)
 	return err == nil && info.IsDir()
-}
-
-// lock takes an advisory lock between processes; the kernel frees it when its
-// holder dies.
-func lock(path string) (unlock func(), err error) {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR|syscall.O_CLOEXEC, 0o644)
-	if err != nil {
-		return nil, fmt.Errorf("open lock: %w", err)
-	}
-	for {
-		err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX)
-		if !errors.Is(err, syscall.EINTR) {
-			break
-		}
-	}
-	if err != nil {
-		f.Close()
-		return nil, fmt.Errorf("lock %s: %w", path, err)
-	}
-	return func() { f.Close() }, nil
 }

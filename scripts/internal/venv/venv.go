@@ -7,7 +7,6 @@ package venv
 import (
 	"context"
 	"crypto/sha256"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -15,6 +14,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/adred-codev/ws_poc/scripts/internal/lock"
 	"github.com/adred-codev/ws_poc/scripts/internal/variant"
 )
 
@@ -45,7 +45,7 @@ func Make(ctx context.Context, dir, requirements string) (bin string, err error)
 	env := filepath.Join(dir, fmt.Sprintf("venv-%x", sha256.Sum256(content))[:17])
 	bin, whole := filepath.Join(env, "bin"), filepath.Join(env, "complete")
 	// Beside the folder: --clear empties that, under whoever is making it.
-	unlock, err := lock(env + ".lock")
+	unlock, err := lock.Wait(env + ".lock")
 	if err != nil {
 		return "", err
 	}
@@ -71,23 +71,4 @@ func command(ctx context.Context, words ...string) *exec.Cmd {
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.WaitDelay = 5 * time.Second
 	return cmd
-}
-
-// lock waits for an advisory lock; the kernel frees it when its holder dies.
-func lock(path string) (unlock func(), err error) {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644)
-	if err != nil {
-		return nil, err
-	}
-	for {
-		err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX)
-		if !errors.Is(err, syscall.EINTR) {
-			break
-		}
-	}
-	if err != nil {
-		f.Close()
-		return nil, fmt.Errorf("lock %s: %w", path, err)
-	}
-	return func() { f.Close() }, nil
 }
