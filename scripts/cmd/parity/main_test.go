@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -207,6 +208,20 @@ func TestRunning(t *testing.T) {
 	}
 	if code, _, stderr := call(t, dir, args...); code != exitDiffers || !strings.Contains(stderr, "the server there is ws-") {
 		t.Errorf("names exchanged: code %d\n%s", code, stderr)
+	}
+}
+
+// Where no Kafka answers, the address is named, not what was to be done there.
+func TestNoKafka(t *testing.T) {
+	nobody, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := nobody.Addr().String()
+	nobody.Close()
+	code, _, stderr := call(t, "", "--kafka", addr)
+	if code != exitDiffers || !strings.Contains(stderr, "--kafka: ask "+addr) || !strings.HasSuffix(stderr, "can it be reached from here?") {
+		t.Errorf("code %d, %s", code, stderr)
 	}
 }
 

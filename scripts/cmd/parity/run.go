@@ -32,6 +32,8 @@ func (o *options) compare(ctx context.Context, stdout, stderr io.Writer) (alike 
 		}
 		defer func() { err = errors.Join(err, b.Stop()) }()
 		o.kafka, kafka = b.Addr(), broker.Version
+	} else if _, err := broker.Topics(ctx, o.kafka); err != nil {
+		return false, fmt.Errorf("--kafka: %w; is that the address of its brokers, and can it be reached from here?", err)
 	}
 	report, err := o.beside(ctx, stderr)
 	if err != nil {

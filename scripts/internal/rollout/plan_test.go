@@ -92,6 +92,10 @@ func TestPlanErrors(t *testing.T) {
 	if _, err := readPlan(t, "", noEnv); err == nil || !strings.Contains(err.Error(), "it is empty") {
 		t.Errorf("empty: %v", err)
 	}
+	// Another file of this project's, most likely the limits.
+	if _, err := readPlan(t, "promotion:\n  parity: {seconds: 120}\n", noEnv); err == nil || !strings.Contains(err.Error(), "hardly a plan: scripts/rollout --help") {
+		t.Errorf("limits: %v", err)
+	}
 }
 
 // What is shipped can be read: the plans, and the limits that they name.
