@@ -12,7 +12,8 @@ import (
 const checkHelp = `usage: scripts/kit check [--in VARIANT]...
 
 Says, a line for each file, where a variant's internal/kit was edited by hand,
-or differs from kit/ at the same version. Exit code 1 if anything is said.
+or differs from kit/ at the same version; where its version is another, from
+that one's tag, if there is one here. Exit code 1 if anything is said.
 
   --in VARIANT   a folder such as ws-single; may be repeated (default: all)
 
@@ -21,7 +22,7 @@ example:
   scripts/kit check
 `
 
-func runCheck(_ context.Context, root string, args []string, out io.Writer) error {
+func runCheck(ctx context.Context, root string, args []string, out io.Writer) error {
 	var in nameList
 	flags := flag.NewFlagSet("check", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
@@ -43,7 +44,18 @@ func runCheck(_ context.Context, root string, args []string, out io.Writer) erro
 	}
 	found := 0
 	for _, name := range names {
-		faults, err := checkCopy(root, name, current, kit)
+		original := func(version string) (content, error) {
+			switch {
+			case version == current:
+				return kit, nil
+			case !hasTag(ctx, root, version):
+				fmt.Fprintf(out, "%s is of %s, and there is no tag kit/%s here to hold it against: git fetch --tags brings it, if it was ever made\n",
+					copyPath(name), version, version)
+				return nil, nil
+			}
+			return tagged(ctx, root, version)
+		}
+		faults, err := checkCopy(root, name, current, original)
 		if err != nil {
 			return err
 		}
@@ -55,13 +67,14 @@ func runCheck(_ context.Context, root string, args []string, out io.Writer) erro
 	if found > 0 {
 		return errFound
 	}
-	fmt.Fprintf(out, "%d copies of kit are as scripts/kit vendor wrote them\n", len(names))
+	fmt.Fprintf(out, "%d copies of kit are as scripts/kit vendor writes them\n", len(names))
 	return nil
 }
 
 // checkCopy says what is wrong with one variant's copy, a line each: which
-// file, what is wrong, what to do.
-func checkCopy(root, variant, current string, kit content) ([]string, error) {
+// file, what is wrong, what to do. original is kit at a version, nil where that
+// is not to be had here.
+func checkCopy(root, variant, current string, original func(version string) (content, error)) ([]string, error) {
 	dir := copyPath(variant)
 	vendor := "scripts/kit vendor --into " + variant
 	copied, err := read(filepath.Join(root, dir))
@@ -97,21 +110,33 @@ func checkCopy(root, variant, current string, kit content) ([]string, error) {
 			say(name, "was removed by hand: run %s", vendor)
 		}
 	}
-	if len(faults) > 0 || m.version != current {
+	if len(faults) > 0 {
 		return faults, nil
 	}
 
+	// The sums fit; whether they are kit's only kit can tell.
+	kit, err := original(m.version)
+	if err != nil {
+		return nil, err
+	}
+	if kit == nil {
+		return nil, nil
+	}
+	where, again, or := "kit/", vendor, ", or raise kit/VERSION"
+	if m.version != current {
+		where, again, or = "the tag kit/"+m.version, vendor+" --version "+m.version, ""
+	}
 	for _, name := range kit.paths() {
 		switch b, exists := copied[name]; {
 		case !exists:
-			say(name, "is missing, but kit/ has it and both are %s: run %s", current, vendor)
+			say(name, "is missing, but %s has it and both are %s: run %s", where, m.version, again)
 		case !bytes.Equal(b, kit[name]):
-			say(name, "differs from kit/%s, but both are %s: run %s, or raise kit/VERSION", name, current, vendor)
+			say(name, "differs from that of %s, but both are %s: run %s%s", where, m.version, again, or)
 		}
 	}
 	for _, name := range copied.paths() {
 		if _, exists := kit[name]; !exists {
-			say(name, "is not in kit/, but both are %s: run %s, or raise kit/VERSION", current, vendor)
+			say(name, "is not in %s, but both are %s: run %s%s", where, m.version, again, or)
 		}
 	}
 	return faults, nil

@@ -75,6 +75,11 @@ func present(root string) (content, error) {
 	return files, standardOnly(files)
 }
 
+// hasTag says whether the tag kit/<version> is in this clone.
+func hasTag(ctx context.Context, root, version string) bool {
+	return exec.CommandContext(ctx, "git", "-C", root, "show-ref", "--quiet", "--verify", "refs/tags/kit/"+version).Run() == nil
+}
+
 // tagged is what of kit/ is copied, as it was at the tag kit/<version>.
 func tagged(ctx context.Context, root, version string) (content, error) {
 	tag := "kit/" + version

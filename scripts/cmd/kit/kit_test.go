@@ -202,8 +202,8 @@ func TestCheckSays(t *testing.T) {
 			[]string{"ws-a/internal/kit/KIT_VERSION: was edited by hand (it does not begin with version and sha256): run scripts/kit vendor --into ws-a"}},
 		{"kit changed at the same version", map[string]string{"kit/wire/wire.go": "package wire // new\n"}, "",
 			[]string{
-				"ws-a/internal/kit/wire/wire.go: differs from kit/wire/wire.go, but both are v0.2.0: run scripts/kit vendor --into ws-a, or raise kit/VERSION",
-				"ws-b/internal/kit/wire/wire.go: differs from kit/wire/wire.go, but both are v0.2.0: run scripts/kit vendor --into ws-b, or raise kit/VERSION",
+				"ws-a/internal/kit/wire/wire.go: differs from that of kit/, but both are v0.2.0: run scripts/kit vendor --into ws-a, or raise kit/VERSION",
+				"ws-b/internal/kit/wire/wire.go: differs from that of kit/, but both are v0.2.0: run scripts/kit vendor --into ws-b, or raise kit/VERSION",
 			}},
 		{"kit has one file more", map[string]string{"kit/wire/new.go": "package wire\n"}, "",
 			[]string{
@@ -216,7 +216,10 @@ func TestCheckSays(t *testing.T) {
 				"ws-b/internal/kit/wire/schema/a.json: is not in kit/, but both are v0.2.0: run scripts/kit vendor --into ws-b, or raise kit/VERSION",
 			}},
 		{"an edit of an older copy", map[string]string{"kit/VERSION": "v0.3.0\n", "ws-a/internal/kit/wire/wire.go": "package wire // mine\n"}, "",
-			[]string{"ws-a/internal/kit/wire/wire.go: was edited by hand: make the change in kit/wire/wire.go, then run scripts/kit vendor --into ws-a"}},
+			[]string{
+				"ws-a/internal/kit/wire/wire.go: was edited by hand: make the change in kit/wire/wire.go, then run scripts/kit vendor --into ws-a",
+				"ws-b/internal/kit is of v0.2.0, and there is no tag kit/v0.2.0 here to hold it against: git fetch --tags brings it, if it was ever made",
+			}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -243,8 +246,37 @@ func TestCheckLeavesOlderCopiesAlone(t *testing.T) {
 	root := clone(t)
 	must(t, root, "vendor")
 	put(t, root, map[string]string{"kit/VERSION": "v0.3.0\n", "kit/wire/wire.go": "package wire // of v0.3.0\n"})
-	must(t, root, "check")
+	if out := must(t, root, "check"); !strings.Contains(out, "no tag kit/v0.2.0 here to hold it against") {
+		t.Errorf("check says %s", out)
+	}
 	must(t, root, "vendor", "--into", "ws-b")
+	must(t, root, "check")
+}
+
+// An older copy whose KIT_VERSION was made to fit an edit is found by its tag.
+func TestCheckOlderCopiesAgainstTheirTag(t *testing.T) {
+	root := clone(t)
+	git(t, root, "init", "-q")
+	git(t, root, "add", ".")
+	git(t, root, "commit", "-qm", "one")
+	git(t, root, "tag", "kit/v0.2.0")
+	must(t, root, "vendor")
+	must(t, root, "check")
+	put(t, root, map[string]string{"kit/wire/wire.go": "package wire // mine\n", "kit/wire/new.go": "package wire\n"})
+	if err := os.Remove(filepath.Join(root, "kit/metric/metric.go")); err != nil {
+		t.Fatal(err)
+	}
+	must(t, root, "vendor", "--into", "ws-a") // as of v0.2.0, which has other files
+	git(t, root, "checkout", "-q", "kit/v0.2.0", "--", "kit")
+	put(t, root, map[string]string{"kit/VERSION": "v0.3.0\n"})
+	const want = `ws-a/internal/kit/metric/metric.go: is missing, but the tag kit/v0.2.0 has it and both are v0.2.0: run scripts/kit vendor --into ws-a --version v0.2.0
+ws-a/internal/kit/wire/wire.go: differs from that of the tag kit/v0.2.0, but both are v0.2.0: run scripts/kit vendor --into ws-a --version v0.2.0
+ws-a/internal/kit/wire/new.go: is not in the tag kit/v0.2.0, but both are v0.2.0: run scripts/kit vendor --into ws-a --version v0.2.0
+`
+	if code, stdout, stderr := call(t, root, "check"); code != 1 || stdout != want || stderr != "" {
+		t.Errorf("exit %d\n%s%s\nwant exit 1\n%s", code, stdout, stderr, want)
+	}
+	must(t, root, "vendor", "--into", "ws-a", "--version", "v0.2.0")
 	must(t, root, "check")
 }
 
