@@ -12,6 +12,7 @@ import (
 
 	"github.com/adred-codev/ws_poc/scripts/internal/audience"
 	"github.com/adred-codev/ws_poc/scripts/internal/check"
+	"github.com/adred-codev/ws_poc/scripts/internal/machine"
 	"github.com/adred-codev/ws_poc/scripts/internal/stage"
 	"github.com/adred-codev/ws_poc/scripts/internal/variant"
 )
@@ -32,43 +33,57 @@ var soakFaults = []Fault{{
 // held is what a server holds, at rest.
 type held struct {
 	live       int64 // bytes of heap in use after a collection
-	resident   int64 // bytes, without what the runtime keeps of a heap that was larger
+	memory     int64 // bytes: Go's heap and stacks in use, and what is resident beside them, without files
+	file       int64 // bytes of the program's file that are resident
+	rss        int64 // bytes
 	files      int
 	goroutines int
 }
 
 // base is what a server holds in eight rests, with a little of the same load before each: the least, since what is in use in one of them
 // is a matter of percents of so little, a pool that the last collection left full, a timer of somebody who went just before; what leaks is
-// in all of them. Of resident memory it is the mean: of the chunk that the history fills, of 1 MiB, as much is resident as was
-// ever written, which is another part of it in each rest.
+// in all of them. Of memory it is the mean.
 func (t *T) base(s *stage.Server, stir func()) held {
 	rests := 8
 	if t.Small {
 		rests = 1
 	}
 	var h held
-	var live, resident []string
+	var live, memory, rss []string
 	for range rests {
 		stir()
 		now := t.atRest(s)
 		h.live, h.files, h.goroutines = least(h.live, now.live), least(h.files, now.files), least(h.goroutines, now.goroutines)
-		h.resident += now.resident / int64(rests)
+		h.memory += now.memory / int64(rests)
+		h.rss += now.rss / int64(rests)
+		if h.file == 0 {
+			h.file = now.file
+		}
 		live = append(live, fmt.Sprintf("%.2f", mib(now.live)))
-		resident = append(resident, fmt.Sprintf("%.1f", mib(now.resident)))
+		memory = append(memory, fmt.Sprintf("%.2f", mib(now.memory)))
+		rss = append(rss, fmt.Sprintf("%.1f", mib(now.rss)))
 	}
-	t.Saw("in use in the rests: %s MiB; resident: %s MiB", strings.Join(live, ", "), strings.Join(resident, ", "))
+	t.Saw("in the rests, MiB: heap in use %s; memory %s and %.1f of the program's file; RSS %s",
+		strings.Join(live, ", "), strings.Join(memory, ", "), mib(h.file), strings.Join(rss, ", "))
 	return h
 }
 
-// atRest looks when nothing is published, the history is empty and the garbage collected. The least of some seconds counts:
-// memory that was freed goes back to the system by and by.
+// atRest looks when nothing is published, the history is empty and the garbage collected. The least of some seconds counts.
 func (t *T) atRest(s *stage.Server) held {
 	stage.Eventually(t, "the history to be empty", func() bool { return s.Metric(t, "ws_history_records") == 0 })
 	t.Sleep(2 * restPing) // timers of those that have gone pass
 	var h held
 	for range 5 {
-		live, kept := t.heap(s)
-		h.live, h.resident = least(h.live, live), least(h.resident, t.rss(s)-kept)
+		live, inUse := t.heap(s)
+		at, err := machine.ReadResidence(s.Process.PID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if at.GoHeap < live/2 && !t.Small {
+			t.Fatalf("of %d bytes of heap in use %d are where Go's heap should be: machine.ReadResidence has to be told of another place", live, at.GoHeap)
+		}
+		h.live, h.memory = least(h.live, live), least(h.memory, inUse+at.Rest)
+		h.file, h.rss = least(h.file, at.File), least(h.rss, at.File+at.GoHeap+at.Rest)
 		t.Sleep(time.Second)
 		open, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", s.Process.PID))
 		if err != nil {
@@ -79,11 +94,13 @@ func (t *T) atRest(s *stage.Server) held {
 	return h
 }
 
-// heap has the garbage collected and returns how much of the heap is in use then, and how much the runtime keeps of what is free, in
-// bytes. That is up to a tenth of the heap's goal, given back by and by: of so small a server, some percents that come and go
-// (go.dev/doc/gc-guide). Stacks are not in it: what the runtime keeps ready for the next goroutines is counted as theirs. What
-// stacks leak, the goroutines show.
-func (t *T) heap(s *stage.Server) (live, kept int64) {
+// heap has the garbage collected and returns how much of the heap is live then, and how much memory heap and stacks have in use for
+// it, in bytes: with what is lost between objects.
+//
+// How much of that is resident says less. The chunk of 1 MiB that the history fills is so as far as it was ever written, another part
+// in each rest, and of free memory the runtime keeps up to a tenth of the heap's goal, given back by and by (go.dev/doc/gc-guide):
+// together up to 1.5 MiB, at so small a server, that come and go.
+func (t *T) heap(s *stage.Server) (live, inUse int64) {
 	// The text form ends with the runtime's MemStats of the moment after the collection. The first collection leaves what is
 	// in pools, and the second what was waiting for its finalizer.
 	var stats string
@@ -101,7 +118,7 @@ func (t *T) heap(s *stage.Server) (live, kept int64) {
 		}
 		return n
 	}
-	return stat("HeapAlloc"), stat("HeapIdle") - stat("HeapReleased")
+	return stat("HeapAlloc"), stat("HeapInuse") + stat("Stack")
 }
 
 // goroutines counts them. go_goroutines would count those that collect the metrics too, which are now more and now fewer.
@@ -127,6 +144,9 @@ func least[N int | int64](a, b N) N {
 // back holds what is held after so many clients have come and gone to what was held before. Of what counts less than a
 // hundred, one more is above 1%.
 //
+// RSS is counted with Go's heap and stacks as far as they are in use, and with as much of the program's file as was resident
+// before: which of its pages are is the kernel's choice. Both are told beside the RSS.
+//
 // Of the heap a percent is some ten KB, one buffer in a pool. What leaks with a client leaks a pointer at least: that is the
 // limit.
 func (t *T) back(before, after held, passed int) {
@@ -139,11 +159,11 @@ func (t *T) back(before, after held, passed int) {
 		t.Most("bytes of heap in use more than before, for each client that came and went", float64(after.live-before.live)/float64(passed), pointer, "")
 	}
 	// The race detector's own memory only grows.
-	t.held("resident memory, without free pages that the runtime keeps, after / before", float64(after.resident)/float64(before.resident), 1.01, "")
+	t.held("resident memory, Go's heap by what is in use, after / before", float64(after.memory+before.file)/float64(before.memory+before.file), 1.01, "")
 	t.Most("descriptors after / before", float64(after.files)/float64(before.files), limit, "")
 	t.Most("goroutines after / before", float64(after.goroutines)/float64(before.goroutines), limit, "")
-	t.Saw("in use %.2f MiB before, %.2f MiB after; resident %.1f MiB, then %.1f MiB; %d descriptors, then %d; %d goroutines, then %d",
-		mib(before.live), mib(after.live), mib(before.resident), mib(after.resident),
+	t.Saw("heap in use %.2f MiB before, %.2f MiB after; memory %.2f MiB, then %.2f MiB, beside the program's file; RSS %.1f MiB, then %.1f MiB; %d descriptors, then %d; %d goroutines, then %d",
+		mib(before.live), mib(after.live), mib(before.memory), mib(after.memory), mib(before.rss), mib(after.rss),
 		before.files, after.files, before.goroutines, after.goroutines)
 }
 
