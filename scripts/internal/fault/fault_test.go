@@ -91,3 +91,14 @@ func judge(t *testing.T, r Result) {
 		}
 	}
 }
+
+func TestMiddle(t *testing.T) {
+	for _, c := range []struct {
+		of   []int64
+		want int64
+	}{{[]int64{7}, 7}, {[]int64{9, 1, 5}, 5}, {[]int64{100, 4, 2, 1}, 3}} {
+		if got := middle(c.of); got != c.want {
+			t.Errorf("the middle of %v is %d, want %d", c.of, got, c.want)
+		}
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -40,32 +41,44 @@ type held struct {
 	goroutines int
 }
 
-// base is what a server holds in eight rests, with a little of the same load before each: the least, since what is in use in one of them
-// is a matter of percents of so little, a pool that the last collection left full, a timer of somebody who went just before; what leaks is
-// in all of them. Of memory it is the mean.
+// base is what a server holds in eight rests, with a little of the same load before each. Of memory it is the middle of them: in one there
+// is a pool that the last collection left full, a timer of somebody who went just before, in another less than ever again. Of so
+// little, that is percents; what leaks moves them all.
 func (t *T) base(s *stage.Server, stir func()) held {
 	rests := 8
 	if t.Small {
 		rests = 1
 	}
 	var h held
-	var live, memory, rss []string
+	var live, memory, rss []int64
 	for range rests {
 		stir()
 		now := t.atRest(s)
-		h.live, h.files, h.goroutines = least(h.live, now.live), least(h.files, now.files), least(h.goroutines, now.goroutines)
-		h.memory += now.memory / int64(rests)
-		h.rss += now.rss / int64(rests)
+		live, memory, rss = append(live, now.live), append(memory, now.memory), append(rss, now.rss)
+		h.files, h.goroutines = least(h.files, now.files), least(h.goroutines, now.goroutines)
 		if h.file == 0 {
 			h.file = now.file
 		}
-		live = append(live, fmt.Sprintf("%.2f", mib(now.live)))
-		memory = append(memory, fmt.Sprintf("%.2f", mib(now.memory)))
-		rss = append(rss, fmt.Sprintf("%.1f", mib(now.rss)))
 	}
+	h.live, h.memory, h.rss = middle(live), middle(memory), middle(rss)
 	t.Saw("in the rests, MiB: heap in use %s; memory %s and %.1f of the program's file; RSS %s",
-		strings.Join(live, ", "), strings.Join(memory, ", "), mib(h.file), strings.Join(rss, ", "))
+		mibs("%.2f", live), mibs("%.2f", memory), mib(h.file), mibs("%.1f", rss))
 	return h
+}
+
+// middle is the median.
+func middle(all []int64) int64 {
+	sorted := slices.Sorted(slices.Values(all))
+	n := len(sorted)
+	return (sorted[(n-1)/2] + sorted[n/2]) / 2
+}
+
+func mibs(format string, all []int64) string {
+	var words []string
+	for _, n := range all {
+		words = append(words, fmt.Sprintf(format, mib(n)))
+	}
+	return strings.Join(words, ", ")
 }
 
 // atRest looks when nothing is published, the history is empty and the garbage collected. The least of some seconds counts.
