@@ -102,3 +102,11 @@ func TestMiddle(t *testing.T) {
 		}
 	}
 }
+
+func TestNumber(t *testing.T) {
+	for x, want := range map[float64]string{0: "0", 1.0053: "1.005", 1.01: "1.01", 0.9953: "0.995", 1.0001: "1", 0.9999: "1", 1.1: "1.1", 0.99: "0.99", 4.9312: "4.93", 3438.4: "3438", 0.00178123: "0.00178"} {
+		if got := number(x); got != want {
+			t.Errorf("%v is told as %s, want %s", x, got, want)
+		}
+	}
+}

@@ -158,10 +158,13 @@ func figureCell(m *Made, name string) (cell, limit string) {
 	return "–", ""
 }
 
-// number is x with three digits that count.
+// number is x with three digits that count, of ratios about 1 with those after the point: limits there are percents.
 func number(x float64) string {
-	if x == math.Trunc(x) || math.Abs(x) >= 1000 {
+	switch {
+	case x == math.Trunc(x) || math.Abs(x) >= 1000:
 		return strconv.FormatFloat(x, 'f', 0, 64)
+	case x > 0.9 && x < 1.1:
+		return strings.TrimRight(strings.TrimRight(strconv.FormatFloat(x, 'f', 3, 64), "0"), ".")
 	}
 	return strconv.FormatFloat(x, 'g', 3, 64)
 }
