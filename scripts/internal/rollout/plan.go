@@ -103,7 +103,8 @@ func ReadPlan(path string, env func(string) string) (*Plan, error) {
 		if err = d.Decode(p); errors.Is(err, io.EOF) {
 			err = errors.New("it is empty")
 		}
-		if err != nil && p.Incumbent.Name == "" && p.Challenger.Name == "" {
+		var fields *yaml.TypeError // it is YAML, with other fields than a plan's
+		if errors.As(err, &fields) && p.Incumbent.Name == "" && p.Challenger.Name == "" {
 			err = fmt.Errorf("%w; it has neither incumbent nor challenger, so it is hardly a plan: scripts/rollout --help shows what is in one", err)
 		}
 	}

@@ -96,6 +96,9 @@ func TestPlanErrors(t *testing.T) {
 	if _, err := readPlan(t, "promotion:\n  parity: {seconds: 120}\n", noEnv); err == nil || !strings.Contains(err.Error(), "hardly a plan: scripts/rollout --help") {
 		t.Errorf("limits: %v", err)
 	}
+	if _, err := readPlan(t, goodPlan+"  :\n\t-", noEnv); err == nil || strings.Contains(err.Error(), "hardly a plan") {
+		t.Errorf("a plan with a slip: %v", err)
+	}
 }
 
 // What is shipped can be read: the plans, and the limits that they name.
