@@ -1,8 +1,6 @@
 package machine
 
 import (
-	"bufio"
-	"bytes"
 	"fmt"
 	"os"
 	"runtime"
@@ -33,45 +31,52 @@ func goHeapTo() uint64 {
 }
 
 // ReadResidence reads it of a process of this user. With the race detector its shadow of the heap counts as heap.
-func ReadResidence(pid int) (r Residence, err error) {
+func ReadResidence(pid int) (Residence, error) {
 	path := fmt.Sprintf("/proc/%d/smaps", pid)
 	b, err := os.ReadFile(path)
 	if err != nil {
-		return r, fmt.Errorf("read memory: %w", err)
+		return Residence{}, fmt.Errorf("read memory: %w", err)
 	}
-	var inHeap bool // the mapping whose lines come
+	r, err := residence(string(b))
+	if err != nil {
+		return Residence{}, fmt.Errorf("read memory in %s: %w", path, err)
+	}
+	return r, nil
+}
+
+// residence sums up smaps (proc_pid_smaps(5)): of each mapping a line "from-to permissions offset device inode path", and then
+// others, Rss before Anonymous.
+func residence(smaps string) (r Residence, err error) {
 	var resident int64
-	for lines := bufio.NewScanner(bytes.NewReader(b)); lines.Scan(); {
-		fields := strings.Fields(lines.Text())
-		if from, _, isRange := strings.Cut(fields[0], "-"); isRange { // from-to permissions offset device inode path
+	var part *int64 // where the mapping's anonymous memory belongs
+	for line := range strings.Lines(smaps) {
+		fields := strings.Fields(line)
+		if from, _, isRange := strings.Cut(fields[0], "-"); isRange {
 			start, err := strconv.ParseUint(from, 16, 64)
 			if err != nil {
-				return r, fmt.Errorf("read memory in %s: %w", path, err)
+				return r, err
 			}
-			inHeap = len(fields) == 5 && start >= goHeapFrom && start < goHeapTo()
+			// Where the kernel can, the runtime names what it maps: [anon: Go: heap].
+			ofNoFile := len(fields) == 5 || strings.HasPrefix(fields[5], "[anon:")
+			part = &r.Rest
+			if ofNoFile && start >= goHeapFrom && start < goHeapTo() {
+				part = &r.GoHeap
+			}
 			continue
 		}
 		if fields[0] != "Rss:" && fields[0] != "Anonymous:" {
 			continue
 		}
-		if len(fields) != 3 || fields[2] != "kB" {
-			return r, fmt.Errorf("read memory in %s: %q, want a number of kB", path, lines.Text())
+		var kib int64
+		if _, err := fmt.Sscanf(fields[1]+" "+fields[2], "%d kB", &kib); err != nil {
+			return r, fmt.Errorf("%q: %w", line, err)
 		}
-		kib, err := strconv.ParseInt(fields[1], 10, 64)
-		if err != nil {
-			return r, fmt.Errorf("read memory in %s: %w", path, err)
+		if fields[0] == "Rss:" {
+			resident = kib << 10
+			continue
 		}
-		n := kib << 10
-		switch { // a mapping's Rss comes before its Anonymous
-		case fields[0] == "Rss:":
-			resident = n
-		case inHeap:
-			r.GoHeap += n
-			r.File += resident - n
-		default:
-			r.Rest += n
-			r.File += resident - n
-		}
+		*part += kib << 10
+		r.File += resident - kib<<10
 	}
 	return r, nil
 }

@@ -3,6 +3,7 @@ package machine
 import (
 	"os"
 	"runtime"
+	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -57,5 +58,34 @@ func TestResidence(t *testing.T) {
 func TestResidenceOfNobody(t *testing.T) {
 	if _, err := ReadResidence(1 << 30); err == nil {
 		t.Error("no error")
+	}
+}
+
+// Most kernels tell the names that the Go runtime gives; some do not, and then the address alone says what it is.
+func TestResidenceByName(t *testing.T) {
+	const text = `00400000-00ebc000 r-xp 00004000 fe:00 4711 /usr/local/bin/ws-single
+Size:              10976 kB
+Rss:                8392 kB
+Anonymous:             4 kB
+VmFlags: rd ex mr mw me
+053f0000-05411000 rw-p 00000000 00:00 0 [heap]
+Rss:                   8 kB
+Anonymous:             8 kB
+2c96dcc00000-2c96dd400000 rw-p 00000000 00:00 0 HEAP
+Rss:                4852 kB
+Anonymous:          4852 kB
+7f7cac058000-7f7cac198000 rw-p 00000000 00:00 0 OTHER
+Rss:                1144 kB
+Anonymous:          1144 kB
+`
+	want := Residence{File: 8388 << 10, GoHeap: 4852 << 10, Rest: (4 + 8 + 1144) << 10}
+	for _, names := range [][2]string{{"", ""}, {"[anon: Go: heap]", "[anon: Go: page summary]"}} {
+		got, err := residence(strings.NewReplacer("HEAP", names[0], "OTHER", names[1]).Replace(text))
+		if err != nil || got != want {
+			t.Errorf("with names %q: %+v, %v, want %+v", names, got, err, want)
+		}
+	}
+	if _, err := residence("00400000-00ebc000 r-xp 0 0 0\nRss: many kB\n"); err == nil {
+		t.Error("what is no number is taken for one")
 	}
 }
