@@ -255,11 +255,7 @@ func TestCheckLeavesOlderCopiesAlone(t *testing.T) {
 
 // An older copy whose KIT_VERSION was made to fit an edit is found by its tag.
 func TestCheckOlderCopiesAgainstTheirTag(t *testing.T) {
-	root := clone(t)
-	git(t, root, "init", "-q")
-	git(t, root, "add", ".")
-	git(t, root, "commit", "-qm", "one")
-	git(t, root, "tag", "kit/v0.2.0")
+	root := cloneTagged(t)
 	must(t, root, "vendor")
 	must(t, root, "check")
 	put(t, root, map[string]string{"kit/wire/wire.go": "package wire // mine\n", "kit/wire/new.go": "package wire\n"})
@@ -281,11 +277,7 @@ ws-a/internal/kit/wire/new.go: is not in the tag kit/v0.2.0, but both are v0.2.0
 }
 
 func TestVendorAtATag(t *testing.T) {
-	root := clone(t)
-	git(t, root, "init", "-q")
-	git(t, root, "add", ".")
-	git(t, root, "commit", "-qm", "one")
-	git(t, root, "tag", "kit/v0.2.0")
+	root := cloneTagged(t)
 	must(t, root, "vendor", "--into", "ws-a")
 	want, err := read(filepath.Join(root, "ws-a/internal/kit"))
 	if err != nil {
@@ -308,6 +300,17 @@ func TestVendorAtATag(t *testing.T) {
 	if code != 1 || !strings.Contains(stderr, "tag kit/v9.9.9") || !strings.Contains(stderr, "git tag -l 'kit/*'") {
 		t.Errorf("exit %d: %s", code, stderr)
 	}
+}
+
+// cloneTagged is clone in git, with the tag of its kit.
+func cloneTagged(t *testing.T) string {
+	t.Helper()
+	root := clone(t)
+	git(t, root, "init", "-q")
+	git(t, root, "add", ".")
+	git(t, root, "commit", "-qm", "one")
+	git(t, root, "tag", "kit/v0.2.0")
+	return root
 }
 
 func git(t *testing.T, dir string, args ...string) {
